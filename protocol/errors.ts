@@ -1,0 +1,112 @@
+/** What a code means to every part of Sluice: its HTTP status, whether trying again can help, and one plain sentence. */
+export interface ErrorEntry {
+  /** HTTP status of the refusal; `null` where the code never travels as an HTTP status. */
+  readonly status: number | null;
+  /** Whether a client may go on by itself: with a new token for TOKEN_EXPIRED, by waiting for the others. */
+  readonly recoverable: boolean;
+  readonly title: string;
+}
+
+/** The codes that the service puts on the wire. The normative text is docs/PROTOCOL.md, section 6. */
+export const SERVICE_ERRORS = {
+  MISSING_TOKEN: { status: 401, recoverable: false, title: 'No access token was given' },
+  TOKEN_EXPIRED: { status: 401, recoverable: true, title: 'The access token has expired' },
+  INVALID_TOKEN: { status: 401, recoverable: false, title: 'The access token is not valid' },
+  WORKSPACE_MISMATCH: {
+    status: 403,
+    recoverable: false,
+    title: 'The access token belongs to another workspace',
+  },
+  FORBIDDEN: { status: 403, recoverable: false, title: 'The permission was not granted' },
+  AUTH_ERROR: {
+    status: 503,
+    recoverable: true,
+    title: 'The token or permission could not be checked',
+  },
+  INVALID_REQUEST: { status: 400, recoverable: false, title: 'The request is not valid' },
+  RATE_LIMIT_EXCEEDED: { status: 429, recoverable: true, title: 'A limit was reached' },
+  SLOW_CONSUMER: {
+    status: null,
+    recoverable: true,
+    title: 'The stream was read more slowly than its limits allow',
+  },
+  UNAVAILABLE: { status: 503, recoverable: true, title: 'The service cannot answer right now' },
+  NOT_FOUND: { status: 404, recoverable: false, title: 'There is nothing at this address' },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    recoverable: false,
+    title: 'This address does not take this method',
+  },
+  PAYLOAD_TOO_LARGE: {
+    status: 413,
+    recoverable: false,
+    title: 'The body or an event is too large',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    recoverable: false,
+    title: 'The content type is not supported',
+  },
+  INTERNAL_ERROR: { status: 500, recoverable: true, title: 'The service failed' },
+} as const satisfies Record<string, ErrorEntry>;
+
+/** The codes that only the SDK raises; they never travel. */
+export const CLIENT_ERRORS = {
+  NETWORK_ERROR: { status: null, recoverable: true, title: 'The service could not be reached' },
+  HEARTBEAT_TIMEOUT: { status: null, recoverable: true, title: 'The stream fell silent' },
+  TOKEN_PROVIDER_ERROR: { status: null, recoverable: true, title: 'No token could be had' },
+  TOKEN_PROVIDER_TIMEOUT: {
+    status: null,
+    recoverable: true,
+    title: 'The token provider did not answer in time',
+  },
+  PROTOCOL_ERROR: {
+    status: null,
+    recoverable: false,
+    title: 'The answer was not a Sluice stream',
+  },
+  CLOSED: { status: null, recoverable: false, title: 'The client was closed' },
+} as const satisfies Record<string, ErrorEntry>;
+
+export const ERRORS = { ...SERVICE_ERRORS, ...CLIENT_ERRORS } as const;
+
+export type ServiceErrorCode = keyof typeof SERVICE_ERRORS;
+export type ClientErrorCode = keyof typeof CLIENT_ERRORS;
+export type ErrorCode = ServiceErrorCode | ClientErrorCode;
+
+/** Whether `value` is a code that the service puts on the wire. */
+export function isServiceErrorCode(value: unknown): value is ServiceErrorCode {
+  return typeof value === 'string' && Object.hasOwn(SERVICE_ERRORS, value);
+}
+
+/** RFC 9457 problem details; also the data of `stream.error`, where `status` may be absent. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status?: number;
+  /** What was wrong with this very request, in words that help its caller. */
+  readonly detail?: string;
+  readonly code: ServiceErrorCode;
+  readonly recoverable: boolean;
+  readonly requestId: string;
+  /** Milliseconds after which trying again is welcome. */
+  readonly retryAfterMs?: number;
+}
+
+/** The problem body of a code. `detail` must already be fit for the caller's eyes. */
+export function problemOf(
+  code: ServiceErrorCode,
+  about: { requestId: string; detail?: string; retryAfterMs?: number },
+): Problem {
+  const { status, title, recoverable } = SERVICE_ERRORS[code];
+  return {
+    type: `urn:sluice:error:${code}`,
+    title,
+    ...(status !== null && { status }),
+    ...(about.detail !== undefined && { detail: about.detail }),
+    code,
+    recoverable,
+    requestId: about.requestId,
+    ...(about.retryAfterMs !== undefined && { retryAfterMs: about.retryAfterMs }),
+  };
+}

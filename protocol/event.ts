@@ -1,0 +1,114 @@
+import { hasControlCharacter } from './frame.js';
+import { isName, MAX_NAME_LENGTH } from './topic.js';
+
+/**
+ * An event: a CloudEvents 1.0 JSON object with the extension attribute `topic`.
+ * Further extension attributes (lower-case letters and digits) are kept as they came.
+ */
+export interface RealtimeEvent<Data = unknown> {
+  readonly specversion: '1.0';
+  readonly id: string;
+  readonly source: string;
+  readonly type: string;
+  /** RFC 3339. */
+  readonly time: string;
+  readonly topic: string;
+  readonly subject?: string;
+  readonly data?: Data;
+  readonly [extension: string]: unknown;
+}
+
+/** What an event gets where its publisher left it open. */
+export interface EventDefaults {
+  readonly id: () => string;
+  readonly source: string;
+  readonly time: () => string;
+}
+
+/** An event, or the first thing that is wrong with it. */
+export type EventReading = { readonly event: RealtimeEvent } | { readonly fault: string };
+
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i;
+// CloudEvents 1.0, section 3.1: names of attributes are lower-case letters and digits; 20 characters are advised.
+const ATTRIBUTE = /^[a-z0-9]{1,20}$/;
+const TEXT_MEMBERS = ['id', 'source', 'subject', 'dataschema', 'datacontenttype'] as const;
+const PAYLOAD_MEMBERS = new Set(['data', 'data_base64']);
+
+/** Reads the short form: `topic`, `type` and `data`; `id`, `time`, `subject` and extensions may be given. */
+export function readShortEvent(value: unknown, defaults: EventDefaults): EventReading {
+  if (!isObject(value)) return { fault: 'is not a JSON object' };
+  return readMembers({
+    specversion: '1.0',
+    source: defaults.source,
+    ...value,
+    id: value['id'] ?? defaults.id(),
+    time: value['time'] ?? defaults.time(),
+  });
+}
+
+/** Reads a CloudEvents JSON object (CloudEvents JSON format 1.0), in which `topic` must be given. */
+export function readCloudEvent(value: unknown, defaults: EventDefaults): EventReading {
+  if (!isObject(value)) return { fault: 'is not a JSON object' };
+  for (const member of ['specversion', 'id', 'source'] as const) {
+    if (value[member] === undefined) return { fault: `has no "${member}"` };
+  }
+  return readMembers({ ...value, time: value['time'] ?? defaults.time() });
+}
+
+function readMembers(members: Record<string, unknown>): EventReading {
+  const fault =
+    (members['specversion'] !== '1.0' && '"specversion" is not "1.0"') ||
+    nameFault('type', members['type']) ||
+    nameFault('topic', members['topic']) ||
+    TEXT_MEMBERS.map((member) => textFault(member, members[member])).find(Boolean) ||
+    timeFault(members['time']) ||
+    (members['data'] !== undefined &&
+      members['data_base64'] !== undefined &&
+      'has both "data" and "data_base64"') ||
+    Object.entries(members).map(attributeFault).find(Boolean);
+  return fault ? { fault } : { event: members as unknown as RealtimeEvent };
+}
+
+function nameFault(member: string, value: unknown): string | false {
+  if (value === undefined) return `has no "${member}"`;
+  if (typeof value === 'string' && isName(value)) return false;
+  return `"${member}" is not a name: 1 to ${MAX_NAME_LENGTH} characters without white space, control characters, "*" and ","`;
+}
+
+function textFault(member: string, value: unknown): string | false {
+  if (value === undefined) return false;
+  if (
+    typeof value === 'string' &&
+    value.length > 0 &&
+    value.length <= MAX_NAME_LENGTH &&
+    !hasControlCharacter(value)
+  ) {
+    return false;
+  }
+  return `"${member}" is not a text of 1 to ${MAX_NAME_LENGTH} characters without control characters`;
+}
+
+function timeFault(value: unknown): string | false {
+  const isTime =
+    typeof value === 'string' && RFC_3339.test(value) && !Number.isNaN(Date.parse(value));
+  return !isTime && '"time" is not an RFC 3339 time';
+}
+
+function attributeFault([name, value]: [string, unknown]): string | false {
+  if (PAYLOAD_MEMBERS.has(name)) {
+    return (
+      name === 'data_base64' &&
+      !(typeof value === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(value)) &&
+      '"data_base64" is not base64'
+    );
+  }
+  if (!ATTRIBUTE.test(name)) {
+    return 'has a member that is not a CloudEvents attribute (lower-case letters and digits, at most 20)';
+  }
+  const isAttributeValue = ['string', 'boolean'].includes(typeof value) || Number.isInteger(value);
+  return !isAttributeValue && `"${name}" is not a text, a whole number or a boolean`;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,40 @@
+export type {
+  ControlEventName,
+  ControlEvents,
+  StreamConnected,
+  StreamDraining,
+  StreamGap,
+  StreamTokenExpiring,
+} from './control-event.js';
+export { type Cursor, formatCursor, parseCursor } from './cursor.js';
+export {
+  CLIENT_ERRORS,
+  type ClientErrorCode,
+  ERRORS,
+  type ErrorCode,
+  type ErrorEntry,
+  isServiceErrorCode,
+  type Problem,
+  problemOf,
+  SERVICE_ERRORS,
+  type ServiceErrorCode,
+} from './errors.js';
+export {
+  type EventDefaults,
+  type EventReading,
+  type RealtimeEvent,
+  readCloudEvent,
+  readShortEvent,
+} from './event.js';
+export { encodeFrame, type Frame, hasControlCharacter, TERMINAL_RETRY_MS } from './frame.js';
+export { isPermission, PERMISSIONS, type Permission } from './permission.js';
+export {
+  CONTENT_TYPES,
+  eventsPath,
+  isWorkspace,
+  JWKS_PATH,
+  MAX_PATTERNS,
+  PARAMETERS,
+  TOKEN_PATH,
+} from './routes.js';
+export { isName, isPattern, MAX_NAME_LENGTH, matchesPattern } from './topic.js';

@@ -1,0 +1,13 @@
+/** What a principal may be permitted to do in a workspace. */
+export const PERMISSIONS = [
+  'realtime:subscribe',
+  'realtime:publish',
+  'realtime:presence',
+  'realtime:admin',
+] as const;
+
+export type Permission = (typeof PERMISSIONS)[number];
+
+export function isPermission(value: unknown): value is Permission {
+  return (PERMISSIONS as readonly unknown[]).includes(value);
+}

@@ -1,0 +1,25 @@
+import { SERVICE_ERRORS, type ServiceErrorCode } from '@sluice/protocol';
+
+/**
+ * The one error that may leave a part of the service. `detail` is written for the caller: it never holds a token, a
+ * key, an internal address or a library's own words; those stay in `cause`, for the log.
+ */
+export class SluiceError extends Error {
+  readonly code: ServiceErrorCode;
+  /** Milliseconds after which trying again is welcome. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    code: ServiceErrorCode,
+    detail?: string,
+    options: { cause?: unknown; retryAfterMs?: number } = {},
+  ) {
+    super(
+      detail ?? SERVICE_ERRORS[code].title,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.name = 'SluiceError';
+    this.code = code;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
