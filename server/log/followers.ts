@@ -1,0 +1,24 @@
+import type { LogEntry, Unfollow } from './event-log.js';
+
+type Follower = (entries: readonly LogEntry[]) => void;
+
+/** Who in this process is told of a workspace's new entries. */
+export class Followers {
+  private readonly byWorkspace = new Map<string, Set<Follower>>();
+
+  add(workspace: string, follower: Follower): Unfollow {
+    const followers = this.byWorkspace.get(workspace) ?? new Set();
+    this.byWorkspace.set(workspace, followers.add(follower));
+    return () => {
+      followers.delete(follower);
+      // Another set may stand here by now, if this one ran empty and the workspace was followed anew.
+      if (followers.size === 0 && this.byWorkspace.get(workspace) === followers) {
+        this.byWorkspace.delete(workspace);
+      }
+    };
+  }
+
+  tell(workspace: string, entries: readonly LogEntry[]): void {
+    for (const follower of this.byWorkspace.get(workspace) ?? []) follower(entries);
+  }
+}

@@ -1,0 +1,285 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import type { Database, RootDatabase } from 'lmdb';
+import { open } from 'lmdb';
+import { LRUCache } from 'lru-cache';
+import type { Retention } from '../config.js';
+import { SluiceError } from '../errors.js';
+import {
+  decodeEntry,
+  decodeIdempotency,
+  decodeState,
+  encodeEntry,
+  encodeIdempotency,
+  encodeState,
+  entryKey,
+  frameOf,
+  idempotencyKey,
+  offsetOfKey,
+  type WorkspaceState,
+} from './entry-codec.js';
+import { epochOf } from './epoch.js';
+import type {
+  Appended,
+  EventLog,
+  Idempotency,
+  LogEntry,
+  LogExtent,
+  NewEntry,
+  ReadLimit,
+  Unfollow,
+} from './event-log.js';
+import { type OwnerRegister, ownFolder, type Release } from './folder-owner.js';
+import { Followers } from './followers.js';
+import { GroupCommit } from './group-commit.js';
+import { openTables, type Tables } from './tables.js';
+import { Trimmer } from './trimmer.js';
+
+interface PendingAppend {
+  readonly workspace: string;
+  readonly events: readonly NewEntry[];
+  readonly idempotency: Idempotency | undefined;
+  readonly resolve: (appended: Appended) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Appends that may wait for the disk; more are refused, so that a stuck disk does not fill the memory. */
+const MAX_WAITING_APPENDS = 10_000;
+const LAST_OFFSET = 2 ** 48 - 1;
+
+/**
+ * The embedded log: one LMDB store in `folder`, written by this process alone.
+ * @throws Error if another process owns the folder, or the store cannot be opened.
+ */
+export async function openLmdbEventLog(folder: string, retention: Retention): Promise<EventLog> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // LMDB's plain commit: the promise of a transaction resolves when the disk has it.
+  const root = open<Buffer, Uint8Array>({
+    path: folder,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    overlappingSync: false,
+    maxDbs: 8,
+  });
+  try {
+    const meta = root.openDB<Buffer, string>('meta', {
+      encoding: 'binary',
+      keyEncoding: 'ordered-binary',
+    });
+    const release = await ownFolder(folder, ownerRegister(meta));
+    return new LmdbEventLog(root, logIdOf(meta), retention, release);
+  } catch (error) {
+    await root.close();
+    throw error;
+  }
+}
+
+class LmdbEventLog implements EventLog {
+  private readonly tables: Tables;
+  private readonly followers = new Followers();
+  private readonly commits = new GroupCommit<PendingAppend>((group) => this.commit(group));
+  private readonly epochs = new LRUCache<string, string>({ max: 10_000 });
+  private readonly trimmer: Trimmer;
+  private closed = false;
+
+  constructor(
+    private readonly root: RootDatabase<Buffer, Uint8Array>,
+    private readonly logId: Buffer,
+    retention: Retention,
+    private readonly release: Release,
+  ) {
+    this.tables = openTables(root);
+    this.trimmer = new Trimmer(root, this.tables, retention);
+  }
+
+  append(
+    workspace: string,
+    events: readonly NewEntry[],
+    idempotency?: Idempotency,
+  ): Promise<Appended> {
+    if (this.closed) return Promise.reject(unavailable());
+    if (this.commits.length >= MAX_WAITING_APPENDS) {
+      return Promise.reject(unavailable(new Error('too many appends wait for the disk')));
+    }
+    return new Promise((resolve, reject) => {
+      this.commits.add({ workspace, events, idempotency, resolve, reject });
+    });
+  }
+
+  async read(workspace: string, after: number, limit: ReadLimit): Promise<readonly LogEntry[]> {
+    if (this.closed) throw unavailable();
+    const entries: LogEntry[] = [];
+    let bytes = 0;
+    try {
+      const range = this.tables.entries.getRange({
+        start: entryKey(workspace, after + 1),
+        end: entryKey(workspace, LAST_OFFSET),
+        limit: limit.maxEntries,
+      });
+      for (const { key, value } of range) {
+        const { entry } = decodeEntry(offsetOfKey(key), value);
+        entries.push(entry);
+        bytes += entry.frame.length;
+        if (bytes >= limit.maxBytes) break;
+      }
+    } catch (cause) {
+      throw unavailable(cause);
+    }
+    return entries;
+  }
+
+  async extent(workspace: string): Promise<LogExtent> {
+    if (this.closed) throw unavailable();
+    const { head, oldest } = this.stateOf(workspace);
+    return { epoch: this.epochOf(workspace), head, oldest };
+  }
+
+  async follow(
+    workspace: string,
+    follower: (entries: readonly LogEntry[]) => void,
+  ): Promise<Unfollow> {
+    if (this.closed) throw unavailable();
+    return this.followers.add(workspace, follower);
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.trimmer.stop();
+    await this.commits.idle();
+    await this.release();
+    await this.root.close();
+  }
+
+  /** Writes all that waits in one transaction, tells the publishers, then the followers. */
+  private async commit(group: readonly PendingAppend[]): Promise<void> {
+    const written = new Map<string, LogEntry[]>();
+    const outcomes: (() => void)[] = [];
+    try {
+      // A child transaction, since only that is rolled back when its callback throws.
+      await this.root.childTransaction(() => {
+        for (const pending of group) outcomes.push(this.write(pending, written));
+        for (const workspace of written.keys()) this.trimmer.trim(workspace);
+      });
+    } catch (cause) {
+      // The transaction left nothing behind, neither on disk nor in memory: offsets are read from the store.
+      for (const pending of group) pending.reject(unavailable(cause));
+      return;
+    }
+    for (const settle of outcomes) settle();
+    for (const [workspace, entries] of written) this.followers.tell(workspace, entries);
+  }
+
+  private write(pending: PendingAppend, written: Map<string, LogEntry[]>): () => void {
+    const { workspace, events, idempotency } = pending;
+    const epoch = this.epochOf(workspace);
+    const state = this.stateOf(workspace);
+    const first = state.head + 1;
+    const count = events.length;
+    const hash = idempotency === undefined ? null : sha256(idempotency.key);
+
+    if (idempotency !== undefined && hash !== null) {
+      const known = this.tables.idempotency.get(idempotencyKey(workspace, hash));
+      if (known !== undefined) return repeated(pending, epoch, known, idempotency);
+      const record = encodeIdempotency({ first, count, fingerprint: idempotency.fingerprint });
+      this.tables.idempotency.putSync(idempotencyKey(workspace, hash), record);
+    }
+    const entries = events.map((event, index) => ({
+      offset: first + index,
+      topic: event.topic,
+      type: event.type,
+      frame: frameOf(epoch, first + index, event),
+    }));
+    this.store(workspace, state, entries, hash);
+    const earlier = written.get(workspace);
+    if (earlier === undefined) written.set(workspace, entries);
+    else earlier.push(...entries);
+    return () => pending.resolve({ epoch, first, count, repeated: false });
+  }
+
+  private store(
+    workspace: string,
+    state: WorkspaceState,
+    entries: readonly LogEntry[],
+    hash: Buffer | null,
+  ): void {
+    const appendedAt = Date.now();
+    let bytes = state.bytes;
+    for (const [index, entry] of entries.entries()) {
+      const value = encodeEntry({ entry, appendedAt, idempotencyHash: index === 0 ? hash : null });
+      this.tables.entries.putSync(entryKey(workspace, entry.offset), value);
+      bytes += value.length;
+    }
+    const head = state.head + entries.length;
+    const next = encodeState({ head, oldest: state.oldest, bytes });
+    this.tables.states.putSync(Buffer.from(workspace), next);
+  }
+
+  private stateOf(workspace: string): WorkspaceState {
+    return decodeState(this.tables.states.get(Buffer.from(workspace)));
+  }
+
+  private epochOf(workspace: string): string {
+    let epoch = this.epochs.get(workspace);
+    if (epoch === undefined) {
+      epoch = epochOf(this.logId, workspace);
+      this.epochs.set(workspace, epoch);
+    }
+    return epoch;
+  }
+}
+
+function repeated(
+  pending: PendingAppend,
+  epoch: string,
+  known: Buffer,
+  { fingerprint }: Idempotency,
+): () => void {
+  const record = decodeIdempotency(known);
+  if (!record.fingerprint.equals(fingerprint)) {
+    const error = new SluiceError(
+      'INVALID_REQUEST',
+      'This Idempotency-Key was used before, for another body.',
+    );
+    return () => pending.reject(error);
+  }
+  return () =>
+    pending.resolve({ epoch, first: record.first, count: record.count, repeated: true });
+}
+
+function unavailable(cause?: unknown): SluiceError {
+  return new SluiceError('UNAVAILABLE', 'The event log cannot be reached right now.', {
+    cause,
+    retryAfterMs: 1_000,
+  });
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+/** The identity of the log: a log made anew has another one, so that its cursors are told from the old ones. */
+function logIdOf(meta: Database<Buffer, string>): Buffer {
+  return meta.transactionSync(() => {
+    const known = meta.get('log-id');
+    if (known !== undefined) return known;
+    const id = randomBytes(16);
+    meta.putSync('log-id', id);
+    return id;
+  });
+}
+
+function ownerRegister(meta: Database<Buffer, string>): OwnerRegister {
+  const read = () => meta.get('owner')?.toString() ?? null;
+  return {
+    read,
+    // An LMDB write transaction excludes those of all other processes.
+    exchange: (seen, next) =>
+      meta.transactionSync(() => {
+        if (read() !== seen) return false;
+        if (next === null) meta.removeSync('owner');
+        else meta.putSync('owner', Buffer.from(next));
+        return true;
+      }),
+  };
+}
