@@ -28,7 +28,12 @@ export interface EventDefaults {
 /** An event, or the first thing that is wrong with it. */
 export type EventReading = { readonly event: RealtimeEvent } | { readonly fault: string };
 
-const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i;
+/** Deepest nesting of an event's `data`. Far deeper values overflow the stack of whoever writes them as JSON. */
+export const MAX_DATA_DEPTH = 64;
+
+const RFC_3339 =
+  /^(\d{4}-\d\d-(\d\d))T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i;
+const BASE64 = /^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 // CloudEvents 1.0, section 3.1: names of attributes are lower-case letters and digits; 20 characters are advised.
 const ATTRIBUTE = /^[a-z0-9]{1,20}$/;
 const TEXT_MEMBERS = ['id', 'source', 'subject', 'dataschema', 'datacontenttype'] as const;
@@ -37,22 +42,32 @@ const PAYLOAD_MEMBERS = new Set(['data', 'data_base64']);
 /** Reads the short form: `topic`, `type` and `data`; `id`, `time`, `subject` and extensions may be given. */
 export function readShortEvent(value: unknown, defaults: EventDefaults): EventReading {
   if (!isObject(value)) return { fault: 'is not a JSON object' };
+  const given = withoutUnset(value);
   return readMembers({
     specversion: '1.0',
     source: defaults.source,
-    ...value,
-    id: value['id'] ?? defaults.id(),
-    time: value['time'] ?? defaults.time(),
+    ...given,
+    id: given['id'] ?? defaults.id(),
+    time: given['time'] ?? defaults.time(),
   });
 }
 
 /** Reads a CloudEvents JSON object (CloudEvents JSON format 1.0), in which `topic` must be given. */
 export function readCloudEvent(value: unknown, defaults: EventDefaults): EventReading {
   if (!isObject(value)) return { fault: 'is not a JSON object' };
+  const given = withoutUnset(value);
   for (const member of ['specversion', 'id', 'source'] as const) {
-    if (value[member] === undefined) return { fault: `has no "${member}"` };
+    if (given[member] === undefined) return { fault: `has no "${member}"` };
   }
-  return readMembers({ ...value, time: value['time'] ?? defaults.time() });
+  return readMembers({ ...given, time: given['time'] ?? defaults.time() });
+}
+
+// CloudEvents JSON format 1.0, section 2.2: "When decoding attributes and a null value is encountered, it MUST be
+// treated as the equivalent of unset or omitted."
+function withoutUnset(members: Record<string, unknown>): Record<string, unknown> {
+  const isSet = ([name, value]: [string, unknown]) =>
+    value !== undefined && (value !== null || name === 'data');
+  return Object.fromEntries(Object.entries(members).filter(isSet));
 }
 
 function readMembers(members: Record<string, unknown>): EventReading {
@@ -65,6 +80,7 @@ function readMembers(members: Record<string, unknown>): EventReading {
     (members['data'] !== undefined &&
       members['data_base64'] !== undefined &&
       'has both "data" and "data_base64"') ||
+    dataFault(members['data']) ||
     Object.entries(members).map(attributeFault).find(Boolean);
   return fault ? { fault } : { event: members as unknown as RealtimeEvent };
 }
@@ -89,16 +105,29 @@ function textFault(member: string, value: unknown): string | false {
 }
 
 function timeFault(value: unknown): string | false {
-  const isTime =
-    typeof value === 'string' && RFC_3339.test(value) && !Number.isNaN(Date.parse(value));
+  const match = typeof value === 'string' ? RFC_3339.exec(value) : null;
+  // `Date` takes 30 February for 1 March; a day that exists stays itself.
+  const isTime = match !== null && new Date(`${match[1]}T00:00Z`).getUTCDate() === Number(match[2]);
   return !isTime && '"time" is not an RFC 3339 time';
+}
+
+function dataFault(data: unknown, depth = 0): string | false {
+  if (typeof data !== 'object' || data === null) return false;
+  if (depth === MAX_DATA_DEPTH) return `"data" is nested deeper than ${MAX_DATA_DEPTH} levels`;
+  // As a member of JSON it is harmless; merged into an object by a careless reader it is not.
+  if (Object.hasOwn(data, '__proto__')) return '"data" has a member "__proto__"';
+  for (const member of Object.values(data)) {
+    const fault = dataFault(member, depth + 1);
+    if (fault) return fault;
+  }
+  return false;
 }
 
 function attributeFault([name, value]: [string, unknown]): string | false {
   if (PAYLOAD_MEMBERS.has(name)) {
     return (
       name === 'data_base64' &&
-      !(typeof value === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(value)) &&
+      !(typeof value === 'string' && BASE64.test(value)) &&
       '"data_base64" is not base64'
     );
   }

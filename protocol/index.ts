@@ -22,6 +22,7 @@ export {
 export {
   type EventDefaults,
   type EventReading,
+  MAX_DATA_DEPTH,
   type RealtimeEvent,
   readCloudEvent,
   readShortEvent,
@@ -30,6 +31,7 @@ export { encodeFrame, type Frame, hasControlCharacter, TERMINAL_RETRY_MS } from 
 export { isPermission, PERMISSIONS, type Permission } from './permission.js';
 export {
   CONTENT_TYPES,
+  EVENTS_ROUTE,
   eventsPath,
   isWorkspace,
   JWKS_PATH,

@@ -5,9 +5,11 @@ export function isWorkspace(text: string): boolean {
   return WORKSPACE.test(text);
 }
 
-/** Where a workspace's events are subscribed to (GET) and published (POST). */
+/** Where a workspace's events are subscribed to (GET) and published (POST); `:ws` stands for its name. */
+export const EVENTS_ROUTE = '/realtime/workspace/:ws/events';
+
 export function eventsPath(workspace: string): string {
-  return `/realtime/workspace/${encodeURIComponent(workspace)}/events`;
+  return EVENTS_ROUTE.replace(':ws', encodeURIComponent(workspace));
 }
 
 /** Query parameters of a subscription (docs/PROTOCOL.md, section 3). */

@@ -10,6 +10,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** What the embedded issuer puts into `iss`, unless told otherwise. */
 export const EMBEDDED_ISSUER = 'urn:sluice:embedded';
 
+/** Where the log and the keys are kept, unless told otherwise. */
+export const DEFAULT_DATA_DIR = resolve('./data');
+
 /** Which tokens are accepted. */
 export interface TokenRules {
   readonly issuer: string;
@@ -60,6 +63,8 @@ export interface Config {
   /** `null`: keys come from the embedded issuer. */
   readonly jwksUri: string | null;
   readonly issuerEnabled: boolean;
+  /** Whether the embedded issuer answers others than this machine. */
+  readonly issuerExposed: boolean;
   readonly stream: StreamLimits;
   readonly publish: PublishLimits;
   readonly retention: Retention;
@@ -84,6 +89,7 @@ export function readConfig(env: Environment): Config {
   const read = new SettingReader(env, faults);
   const jwksUri = read.url('JWKS_URI');
   const issuerEnabled = read.flag('ISSUER_ENABLED', jwksUri === null);
+  const issuerExposed = read.flag('ISSUER_EXPOSED', false);
   const host = read.text('HOST', '127.0.0.1');
 
   if (jwksUri !== null) {
@@ -97,7 +103,7 @@ export function readConfig(env: Environment): Config {
   if (jwksUri === null && !issuerEnabled) {
     faults.push('JWKS_URI must be set when ISSUER_ENABLED is false: there would be no keys');
   }
-  if (issuerEnabled && !isLoopback(host) && !read.flag('ISSUER_EXPOSED', false)) {
+  if (issuerEnabled && !isLoopback(host) && !issuerExposed) {
     faults.push(
       'HOST is not a loopback address while the embedded issuer runs; set JWKS_URI to use an identity provider, or ISSUER_EXPOSED=true to offer the issuer to the network',
     );
@@ -106,7 +112,7 @@ export function readConfig(env: Environment): Config {
   const config: Config = {
     host,
     port: read.integer('PORT', 3000, 0, 65_535),
-    dataDir: resolve(read.text('DATA_DIR', './data')),
+    dataDir: resolve(read.text('DATA_DIR', DEFAULT_DATA_DIR)),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     drainMs: read.integer('DRAIN_MS', 3_000, 0, 600_000),
     allowedOrigins: read.list('ALLOWED_ORIGINS', []).map((origin) => {
@@ -125,6 +131,7 @@ export function readConfig(env: Environment): Config {
     },
     jwksUri,
     issuerEnabled,
+    issuerExposed,
     stream: {
       heartbeatMs: read.integer('HEARTBEAT_MS', 15_000, 100, 300_000),
       retryMs: read.integer('RETRY_MS', 2_000, 100, 300_000),

@@ -243,8 +243,7 @@ function repeated(
     );
     return () => pending.reject(error);
   }
-  return () =>
-    pending.resolve({ epoch, first: record.first, count: record.count, repeated: true });
+  return () => pending.resolve({ epoch, first: record.first, count: record.count, repeated: true });
 }
 
 function unavailable(cause?: unknown): SluiceError {

@@ -82,7 +82,9 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
 
     it('stops a read at its limits, but never before the first entry', async () => {
       await log.append('acme', events(10));
-      expect(offsets(await log.read('acme', 0, { maxEntries: 3, maxBytes: 1e9 }))).toEqual([1, 2, 3]);
+      expect(offsets(await log.read('acme', 0, { maxEntries: 3, maxBytes: 1e9 }))).toEqual([
+        1, 2, 3,
+      ]);
       expect(offsets(await log.read('acme', 4, { maxEntries: 9, maxBytes: 1 }))).toEqual([5]);
       expect(await log.read('acme', 10, EVERYTHING)).toEqual([]);
     });
@@ -93,12 +95,16 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
       await log.append('A', events(1));
       expect(offsets(await log.read('a', 0, EVERYTHING))).toEqual([1, 2]);
       expect(offsets(await log.read('a-b', 0, EVERYTHING))).toEqual([1, 2, 3]);
-      const epochs = await Promise.all(['a', 'a-b', 'A'].map(async (ws) => (await log.extent(ws)).epoch));
+      const epochs = await Promise.all(
+        ['a', 'a-b', 'A'].map(async (ws) => (await log.extent(ws)).epoch),
+      );
       expect(new Set(epochs).size).toBe(3);
     });
 
     it('keeps batches together and in order when many append at once', async () => {
-      const answers = await Promise.all(range(1, 200).map((n) => log.append('acme', [event(n), event(-n)])));
+      const answers = await Promise.all(
+        range(1, 200).map((n) => log.append('acme', [event(n), event(-n)])),
+      );
       expect(answers.map(({ first }) => first).toSorted((a, b) => a - b)).toEqual(
         range(1, 200).map((n) => 2 * n - 1),
       );
@@ -142,7 +148,9 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
       const closed = await driver.reopen(log, GENEROUS);
       await closed.close();
       await expect(closed.append('acme', events(1))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-      await expect(closed.read('acme', 0, EVERYTHING)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      await expect(closed.read('acme', 0, EVERYTHING)).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+      });
       await expect(closed.extent('acme')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
       log = await driver.reopen(closed, GENEROUS);
     });

@@ -1,0 +1,61 @@
+/**
+ * A piece of work that can be called off: by whoever started it (`outer`), by its own deadlines, or by itself. The
+ * reason of the abort is the error that the work ends with. `end()` leaves no timer and no listener behind.
+ */
+export class AbortScope {
+  readonly #controller = new AbortController();
+  readonly #outer: AbortSignal | null;
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #follow = (): void => this.#controller.abort(this.#outer?.reason);
+
+  constructor(outer: AbortSignal | null) {
+    this.#outer = outer;
+    if (outer?.aborted) this.#follow();
+    else outer?.addEventListener('abort', this.#follow, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  /** Aborts in `ms`, unless the function that it returns is called first. */
+  abortAfter(ms: number, reason: () => unknown): () => void {
+    const timer = setTimeout(() => this.abort(reason()), ms);
+    this.#timers.add(timer);
+    return () => {
+      clearTimeout(timer);
+      this.#timers.delete(timer);
+    };
+  }
+
+  end(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#outer?.removeEventListener('abort', this.#follow);
+    // Frees what still listens to the signal: a body that nobody will read any more holds a socket.
+    this.#controller.abort();
+  }
+}
+
+/** `promise`, or the reason of the abort if that comes first, also where the work behind `promise` does not heed it. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+/** Resolves after `ms`; rejects with the reason of the abort if that comes first. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const elapsed = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  return untilAborted(elapsed, signal).finally(() => clearTimeout(timer));
+}

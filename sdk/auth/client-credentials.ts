@@ -1,0 +1,94 @@
+import { RealtimeError } from '../errors.js';
+import { type FetchLike, type FetchLikeResponse, isRedirect } from '../fetch-like.js';
+import { redactedCause } from '../redact.js';
+import { readJsonObject } from '../response-body.js';
+import { readRetryAfter } from '../retry-after.js';
+import {
+  isBearerToken,
+  type SourcedToken,
+  type TokenRequest,
+  type TokenSource,
+} from './token-source.js';
+
+export interface ClientCredentialsOptions {
+  readonly tokenEndpoint: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly fetch: FetchLike;
+}
+
+/** Tokens by OAuth 2.0 client credentials (RFC 6749, section 4.4), for services that can keep a secret. */
+export class ClientCredentials implements TokenSource {
+  readonly canRenew = true;
+  readonly #tokenEndpoint: string;
+  readonly #fetch: FetchLike;
+  readonly #clientSecret: string;
+  readonly #basic: string;
+
+  constructor({ tokenEndpoint, clientId, clientSecret, fetch }: ClientCredentialsOptions) {
+    this.#tokenEndpoint = tokenEndpoint;
+    this.#fetch = fetch;
+    this.#clientSecret = clientSecret;
+    // RFC 6749, section 2.3.1: both are form-encoded first, so a colon or a letter beyond ASCII survives.
+    this.#basic = btoa(`${formEncode(clientId)}:${formEncode(clientSecret)}`);
+  }
+
+  async fetch({ signal }: TokenRequest): Promise<SourcedToken> {
+    const response = await this.#post(signal);
+    if (response.status !== 200) throw refusalOf(response);
+    const answer = await readJsonObject(response, signal);
+    const token = answer?.['access_token'];
+    if (!isBearerToken(token)) {
+      throw new RealtimeError('TOKEN_PROVIDER_ERROR', {
+        message: 'The token endpoint answered without a usable "access_token"',
+        status: response.status,
+      });
+    }
+    return { value: token, lifetimeMs: lifetimeOf(answer?.['expires_in']) };
+  }
+
+  async #post(signal: AbortSignal): Promise<FetchLikeResponse> {
+    try {
+      return await this.#fetch(this.#tokenEndpoint, {
+        method: 'POST',
+        headers: {
+          accept: 'application/json',
+          authorization: `Basic ${this.#basic}`,
+          'content-type': 'application/x-www-form-urlencoded',
+        },
+        body: 'grant_type=client_credentials',
+        signal,
+        cache: 'no-store',
+        credentials: 'omit',
+        redirect: 'manual',
+      });
+    } catch (error) {
+      throw new RealtimeError('TOKEN_PROVIDER_ERROR', {
+        message: 'The token endpoint could not be reached',
+        cause: redactedCause(error, [this.#clientSecret, this.#basic]),
+      });
+    }
+  }
+}
+
+/** Waiting helps against a busy or a broken endpoint; every other answer will be the same the next time. */
+function refusalOf(response: FetchLikeResponse): RealtimeError {
+  const { status } = response;
+  return new RealtimeError('TOKEN_PROVIDER_ERROR', {
+    message: isRedirect(response)
+      ? 'The token endpoint answered with a redirect, which is not followed: it would get the client secret'
+      : `The token endpoint answered with status ${status}`,
+    recoverable: status >= 500 || status === 429 || status === 408,
+    ...(status !== 0 && { status }),
+    retryAfterMs: readRetryAfter(response),
+  });
+}
+
+/** `expires_in` in milliseconds; it is optional (RFC 6749, section 5.1). */
+function lifetimeOf(expiresIn: unknown): number | null {
+  return typeof expiresIn === 'number' && expiresIn > 0 ? expiresIn * 1000 : null;
+}
+
+function formEncode(text: string): string {
+  return new URLSearchParams([['', text]]).toString().slice(1);
+}

@@ -1,0 +1,31 @@
+/** Where tokens come from. */
+export interface TokenSource {
+  /** Whether asking again brings another token. */
+  readonly canRenew: boolean;
+  /**
+   * Gets a token. `signal` aborts when nobody waits for it any more, or at the deadline.
+   * @throws RealtimeError, without the token or any other secret in it.
+   */
+  fetch(request: TokenRequest): Promise<SourcedToken>;
+}
+
+export interface TokenRequest {
+  readonly signal: AbortSignal;
+}
+
+export interface SourcedToken {
+  readonly value: string;
+  /** Milliseconds that the token lives from now on; `null` where the source cannot tell. */
+  readonly lifetimeMs: number | null;
+}
+
+// RFC 6750, section 2.1: b64token
+const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
+
+/**
+ * Whether `text` can be sent as a bearer token. Anything else is refused before it gets near a header: the fetch of
+ * Node quotes a header that it does not take, and the token with it.
+ */
+export function isBearerToken(text: unknown): text is string {
+  return typeof text === 'string' && BEARER_TOKEN.test(text);
+}

@@ -1,0 +1,93 @@
+import { inspect } from 'node:util';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { RealtimeClient, type RealtimeClientOptions } from '@sluice/sdk';
+
+const WHERE = { endpoint: 'http://127.0.0.1:3000', workspace: 'acme' };
+
+/** Options as a caller without types may give them. */
+function make(options: Record<string, unknown>): RealtimeClient {
+  return new RealtimeClient({ ...WHERE, ...options } as unknown as RealtimeClientOptions);
+}
+
+describe('the options of a client', () => {
+  afterEach(() => {
+    Reflect.deleteProperty(globalThis, 'document');
+  });
+
+  it.each<[RegExp, Record<string, unknown>]>([
+    [/"token".*"clientId" and "clientSecret"/, {}],
+    [
+      /"token" and "clientId", "clientSecret" exclude/,
+      { token: 't', clientId: 'a', clientSecret: 'b' },
+    ],
+    [/"token" and "tokenEndpoint" exclude/, { token: 't', tokenEndpoint: 'http://x' }],
+    [/"clientId" and "clientSecret" go together/, { clientId: 'a' }],
+    [/"clientId" and "clientSecret" go together/, { tokenEndpoint: 'http://x' }],
+    [/"tokenEndpoint" must be/, { clientId: 'a', clientSecret: 'b', tokenEndpoint: '/token' }],
+    [/"token" must be a bearer token/, { token: '' }],
+    [/"endpoint" must be an absolute/, { token: 't', endpoint: 'localhost:3000' }],
+    [/"endpoint" must be a URL without/, { token: 't', endpoint: 'http://u:p@host' }],
+    [/"endpoint" must be a URL without/, { token: 't', endpoint: 'http://host?x=1' }],
+    [/"workspace"/, { token: 't', workspace: '../admin' }],
+    [/"fetch"/, { token: 't', fetch: 'fetch' }],
+    [/"heartbeatTimeoutMs"/, { token: 't', heartbeatTimeoutMs: 0 }],
+    [/"backoff.baseMs" must not be above/, { token: 't', backoff: { baseMs: 60_000 } }],
+    [/"backoff.ceilMs"/, { token: 't', backoff: { ceilMs: Number.NaN } }],
+  ])('are refused with %p', (message, options) => {
+    expect(() => make(options)).toThrow(message);
+    expect(() => make(options)).toThrow(TypeError);
+  });
+
+  it('do not repeat a token that is refused', () => {
+    const token = 'secret\ntoken';
+    for (const attempt of [() => make({ token }), () => make({ token: 't' }).setToken(token)]) {
+      expect(attempt).toThrow(TypeError);
+      expect(attempt).not.toThrow(/secret/);
+    }
+  });
+
+  it('refuse client credentials in a browser', () => {
+    Object.assign(globalThis, { document: {} });
+    expect(() => make({ clientId: 'a', clientSecret: 'b' })).toThrow(
+      /must not be used in a browser/,
+    );
+    expect(make({ token: 't' }).state).toBe('idle');
+  });
+
+  it('leave nothing of a secret to be seen on the client', () => {
+    const shown = inspect(make({ clientId: 'a', clientSecret: 'hidden' }), {
+      depth: 9,
+      showHidden: true,
+    });
+    expect(shown).not.toContain('hidden');
+  });
+
+  it('are held apart by their types', () => {
+    // @ts-expect-error: no way of getting a token
+    expect(() => new RealtimeClient(WHERE)).toThrow(TypeError);
+    // @ts-expect-error: two ways of getting a token
+    expect(
+      () => new RealtimeClient({ ...WHERE, token: 't', clientId: 'a', clientSecret: 'b' }),
+    ).toThrow();
+    // @ts-expect-error: half a way of getting a token
+    expect(() => new RealtimeClient({ ...WHERE, clientId: 'a' })).toThrow(TypeError);
+  });
+});
+
+describe('the options of a subscription', () => {
+  const callbacks = { onEvent: () => {}, onError: () => {}, onConnected: () => {} };
+
+  it.each<[string, Record<string, unknown>]>([
+    ['onError', { onError: undefined }],
+    ['onGap', { onGap: 1 }],
+    ['topics', { topics: [] }],
+    ['topics', { topics: 'orders' }],
+    ['topics', { topics: ['a,b'] }],
+    ['types', { types: Array.from({ length: 101 }, (_, i) => `t${i}`) }],
+    ['lastEventId', { lastEventId: 'häh' }],
+  ])('are refused where "%s" is wrong', (name, options) => {
+    const client = make({ token: 't' });
+    expect(() => client.subscribe({ ...callbacks, ...options })).toThrow(`"${name}"`);
+    expect(client.state).toBe('idle');
+  });
+});

@@ -1,0 +1,55 @@
+import type {
+  RealtimeEvent,
+  StreamConnected,
+  StreamDraining,
+  StreamGap,
+  StreamTokenExpiring,
+} from '@sluice/protocol';
+import { RealtimeError } from '../errors.js';
+import { parseJsonObject } from '../response-body.js';
+
+/** What a frame with data says. */
+export type StreamItem =
+  | { readonly name: 'event'; readonly data: RealtimeEvent }
+  | { readonly name: 'stream.connected'; readonly data: StreamConnected }
+  | { readonly name: 'stream.gap'; readonly data: StreamGap }
+  | { readonly name: 'stream.token_expiring'; readonly data: StreamTokenExpiring }
+  | { readonly name: 'stream.draining'; readonly data: StreamDraining }
+  /** Not yet a Problem: a newer service may say more than this SDK knows. */
+  | { readonly name: 'stream.error'; readonly data: Readonly<Record<string, unknown>> }
+  | { readonly name: 'unknown' };
+
+/** The members, and their types, without which the data of an item is not what its name says. */
+const MEMBERS: Readonly<Record<string, Readonly<Record<string, 'string' | 'number'>>>> = {
+  event: { id: 'string', source: 'string', type: 'string', time: 'string', topic: 'string' },
+  'stream.connected': {
+    connectionId: 'string',
+    workspace: 'string',
+    subject: 'string',
+    expiresAt: 'string',
+    resumed: 'string',
+  },
+  'stream.gap': { from: 'string', oldest: 'string', reason: 'string' },
+  'stream.token_expiring': { expiresAt: 'string' },
+  'stream.draining': { reconnectInMs: 'number' },
+  'stream.error': {},
+};
+
+/**
+ * Reads the data of a frame by the frame's name. Named events that this SDK does not know come from a newer service, and are passed over.
+ * @throws RealtimeError PROTOCOL_ERROR if the data is not what the name of the frame says.
+ */
+export function readStreamItem(event: string | undefined, text: string): StreamItem {
+  const name = event === undefined || event === 'message' ? 'event' : event;
+  if (!Object.hasOwn(MEMBERS, name)) return { name: 'unknown' };
+  const data = parseJsonObject(text);
+  const isWhole =
+    data !== null &&
+    Object.entries(MEMBERS[name] ?? {}).every(([member, type]) => typeof data[member] === type);
+  if (!isWhole) {
+    throw new RealtimeError('PROTOCOL_ERROR', {
+      message: `The service sent a frame "${name}" whose data cannot be read`,
+    });
+  }
+  return { name, data } as unknown as StreamItem;
+}

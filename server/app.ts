@@ -1,0 +1,20 @@
+import express, { type Express } from 'express';
+import helmet from 'helmet';
+import { SluiceError } from './errors.js';
+import { createErrorHandler } from './http/error-handler.js';
+import { nameRequest } from './http/request-id.js';
+import type { Log } from './ops/log.js';
+
+/** The service as an Express application. It never listens: that is for its caller. */
+export function createApp(routes: express.Router, log: Log): Express {
+  const app = express();
+  app.set('etag', false);
+  app.set('query parser', false);
+  app.use(helmet());
+  app.use(routes);
+  app.use(nameRequest, () => {
+    throw new SluiceError('NOT_FOUND');
+  });
+  app.use(createErrorHandler(log));
+  return app;
+}

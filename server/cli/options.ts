@@ -1,0 +1,87 @@
+import { parseArgs } from 'node:util';
+import { isPermission, isWorkspace, PERMISSIONS, type Permission } from '@sluice/protocol';
+import { UsageError } from './command.js';
+
+/** The options of one command line, by name; each takes a value. */
+export interface Options<Name extends string> {
+  /** The value, if it was given; not more than once. */
+  one(name: Name): string | undefined;
+  required(name: Name): string;
+  /** The comma-separated items; empty where the option was not given. */
+  list(name: Name): readonly string[];
+  wholeNumber(name: Name, least: number, most: number): number | undefined;
+  workspace(name: Name): string;
+  /** One or more: the option may be repeated. */
+  workspaces(name: Name): readonly string[];
+  permissions(name: Name): readonly Permission[];
+}
+
+/** @throws UsageError for an option not among `names`, one without a value, and arguments without an option. */
+export function readOptions<Name extends string>(
+  args: readonly string[],
+  names: readonly Name[],
+): Options<Name> {
+  const values = parse(args, names);
+  const all = (name: Name): readonly string[] => values[name] ?? [];
+  const readWorkspace = (name: Name, text: string): string => {
+    if (isWorkspace(text)) return text;
+    throw new UsageError(`--${name} must be 1 to 64 letters, digits, "_" and "-"`);
+  };
+
+  const options: Options<Name> = {
+    one(name) {
+      const [value, another] = all(name);
+      if (another !== undefined) throw new UsageError(`--${name} is given more than once`);
+      return value;
+    },
+
+    required(name) {
+      const value = options.one(name);
+      if (value === undefined || value === '') throw new UsageError(`--${name} is missing`);
+      return value;
+    },
+
+    list: (name) =>
+      (options.one(name) ?? '')
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+
+    wholeNumber(name, least, most) {
+      const text = options.one(name);
+      if (text === undefined) return undefined;
+      const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+      if (value >= least && value <= most) return value;
+      throw new UsageError(`--${name} must be a whole number from ${least} to ${most}`);
+    },
+
+    workspace: (name) => readWorkspace(name, options.required(name)),
+
+    workspaces(name) {
+      if (all(name).length === 0) throw new UsageError(`--${name} is missing`);
+      return all(name).map((text) => readWorkspace(name, text));
+    },
+
+    permissions(name) {
+      options.required(name);
+      const items = options.list(name);
+      if (items.length > 0 && items.every(isPermission)) return items;
+      throw new UsageError(`--${name} must list some of ${PERMISSIONS.join(', ')}`);
+    },
+  };
+  return options;
+}
+
+function parse(args: readonly string[], names: readonly string[]): Record<string, string[]> {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      // All may repeat as far as the parser goes: it would otherwise let the last one win without a word.
+      options: Object.fromEntries(names.map((name) => [name, { type: 'string', multiple: true }])),
+    });
+    return values as Record<string, string[]>;
+  } catch (error) {
+    const [firstSentence = ''] = (error as Error).message.split(/(?<=\.)\s|\n/);
+    throw new UsageError(firstSentence.replace(/\.$/, ''));
+  }
+}

@@ -1,0 +1,134 @@
+import { CONTENT_TYPES } from '@sluice/protocol';
+import { readAccessToken } from './access-token.js';
+import { readAnswerText } from './answer-text.js';
+import { type Command, type CommandContext, CommandFailure, UsageError } from './command.js';
+import { describeNetworkFailure } from './network-failure.js';
+import { readOptions } from './options.js';
+import { readRefusal } from './refusal.js';
+import { eventsAddress } from './service-address.js';
+
+const DEADLINE_MS = 10_000;
+const MAX_STDIN_BYTES = 16_777_216;
+
+const OPTIONS = [
+  'workspace',
+  'topic',
+  'type',
+  'data',
+  'id',
+  'subject',
+  'idempotency-key',
+  'url',
+  'token-file',
+] as const;
+
+export const publishCommand: Command = {
+  name: 'publish',
+  summary: 'publish one event',
+  usage: `Usage: sluice publish --workspace <name> --topic <name> --type <name> [options]
+
+Publishes one event and prints its cursor on stdout.
+
+  --workspace <name>       where the event goes
+  --topic <name>           what it is about: orders
+  --type <name>            what happened: order.created
+  --data <json>            its data; - reads them from stdin; use --data=-1 for what begins with a dash
+  --id <id>                its id; made by the service otherwise
+  --subject <text>         what of the topic it is about
+  --idempotency-key <key>  a second publish with the same key changes nothing
+  --url <url>              the service; default SLUICE_URL or http://127.0.0.1:3000
+  --token-file <file>      the file that holds the access token; default SLUICE_TOKEN
+
+  sluice publish --workspace acme --topic orders --type order.created --data '{"n":1}'
+`,
+
+  async run(args, context) {
+    const options = readOptions(args, OPTIONS);
+    const workspace = options.workspace('workspace');
+    const topic = options.required('topic');
+    const type = options.required('type');
+    const key = options.one('idempotency-key');
+    if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
+      throw new UsageError('--idempotency-key must be ASCII characters without white space');
+    }
+    const address = eventsAddress(context, options.one('url'), workspace);
+    const token = await readAccessToken(context, options.one('token-file'));
+    const data = await readData(options.one('data'), context);
+    const event = { topic, type, id: options.one('id'), subject: options.one('subject'), data };
+
+    const cursors = await post(address, context, {
+      headers: {
+        Authorization: `Bearer ${token}`,
+        'Content-Type': CONTENT_TYPES.json,
+        ...(key !== undefined && { 'Idempotency-Key': key }),
+      },
+      body: JSON.stringify(event),
+    });
+    for (const cursor of cursors) context.stdout.write(`${cursor}\n`);
+  },
+};
+
+/** Sends the request; the cursors of the answer. */
+async function post(
+  address: URL,
+  { signal }: CommandContext,
+  request: { headers: Record<string, string>; body: string },
+): Promise<readonly string[]> {
+  try {
+    const answer = await fetch(address, {
+      ...request,
+      method: 'POST',
+      // A redirect would lose the token or the body, each in its own way.
+      redirect: 'manual',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]),
+    });
+    if (!answer.ok) {
+      const { code, detail } = await readRefusal(answer);
+      throw new CommandFailure(`${code}: ${detail}`);
+    }
+    return readCursors(await readAnswerText(answer));
+  } catch (error) {
+    if (error instanceof CommandFailure) throw error;
+    if (signal.aborted) {
+      throw new CommandFailure('stopped; the event may have been published or not');
+    }
+    throw new CommandFailure(describeNetworkFailure(error, address), { cause: error });
+  }
+}
+
+function readCursors(text: string): string[] {
+  const { events } = Object(parseJson(text)) as { events?: unknown };
+  const cursors = Array.isArray(events) ? events.map((event) => Object(event).cursor) : [];
+  if (cursors.length === 0 || !cursors.every((cursor) => typeof cursor === 'string')) {
+    throw new CommandFailure('PROTOCOL_ERROR: the answer is not from Sluice');
+  }
+  return cursors;
+}
+
+async function readData(text: string | undefined, { stdin }: CommandContext): Promise<unknown> {
+  if (text === undefined) return undefined;
+  const data = parseJson(text === '-' ? await readAll(stdin) : text);
+  if (data === undefined) throw new UsageError('--data is not JSON');
+  return data;
+}
+
+/** `undefined`, which no JSON text stands for, where the text is not JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function readAll(stdin: CommandContext['stdin']): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of stdin) {
+    chunks.push(Buffer.from(chunk));
+    length += chunk.length;
+    if (length > MAX_STDIN_BYTES)
+      throw new UsageError('what stdin holds is too large for an event');
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,53 @@
+import { openIssuer } from '../issuer/issuer.js';
+import { type Command, UsageError } from './command.js';
+import { readIssuerConfig } from './issuer-config.js';
+import { readOptions } from './options.js';
+
+const DEFAULT_LIFETIME_SECONDS = 3_600;
+const MAX_LIFETIME_SECONDS = 86_400;
+
+const OPTIONS = ['workspace', 'subject', 'permissions', 'expires-in'] as const;
+
+export const tokenCommand: Command = {
+  name: 'token',
+  summary: 'make an access token with the keys of the embedded issuer',
+  usage: `Usage: sluice token --workspace <name> --subject <name> --permissions <list> [options]
+
+Makes an access token with the keys in DATA_DIR and prints it, alone, on stdout.
+
+  --workspace <name>      workspace that the token is good for; may be repeated
+  --subject <name>        who the token stands for
+  --permissions <list>    comma-separated: realtime:subscribe, realtime:publish,
+                          realtime:presence, realtime:admin
+  --expires-in <seconds>  lifetime; default ${DEFAULT_LIFETIME_SECONDS}, at most ${MAX_LIFETIME_SECONDS}
+
+It reads the same settings as the service: DATA_DIR, TOKEN_ISSUER, TOKEN_AUDIENCE, WORKSPACE_CLAIM.
+
+  export SLUICE_TOKEN=$(sluice token --workspace acme --subject alice \\
+    --permissions realtime:subscribe,realtime:publish)
+`,
+
+  async run(args, context) {
+    const options = readOptions(args, OPTIONS);
+    const workspaces = options.workspaces('workspace');
+    const subject = options.required('subject');
+    const permissions = options.permissions('permissions');
+    const asked = options.wholeNumber('expires-in', 1, MAX_LIFETIME_SECONDS);
+
+    const { dataDir, tokens } = readIssuerConfig(context);
+    if (asked !== undefined && asked > tokens.maxLifetimeSeconds) {
+      throw new UsageError(
+        `--expires-in is longer than the service accepts: TOKEN_MAX_LIFETIME_SECONDS is ${tokens.maxLifetimeSeconds}`,
+      );
+    }
+    const { issuer, audience, workspaceClaim } = tokens;
+    const embedded = await openIssuer({ dataDir, issuer, audience, workspaceClaim });
+    const { token } = embedded.issueToken({
+      subject,
+      workspaces,
+      permissions,
+      lifetimeSeconds: asked ?? Math.min(DEFAULT_LIFETIME_SECONDS, tokens.maxLifetimeSeconds),
+    });
+    context.stdout.write(`${token}\n`);
+  },
+};

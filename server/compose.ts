@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { Router } from 'express';
+import type { Config } from './config.js';
+import { claimsPermissionChecker } from './gate/claims-permission-checker.js';
+import { fetchJwks } from './gate/fetch-jwks.js';
+import { Gate } from './gate/gate.js';
+import { JwksKeySet } from './gate/jwks-key-set.js';
+import { JwtTokenVerifier } from './gate/jwt-token-verifier.js';
+import type { KeySet } from './gate/key-set.js';
+import type { PermissionChecker } from './gate/permission-checker.js';
+import { createIssuerRoutes } from './http/issuer-routes.js';
+import { createRealtimeRoutes } from './http/realtime-routes.js';
+import { Hub } from './hub/hub.js';
+import { openClientStore } from './issuer/client-store.js';
+import { type Issuer, openIssuer } from './issuer/issuer.js';
+import { openLmdbEventLog } from './log/lmdb-event-log.js';
+import { Publisher } from './log/publisher.js';
+import type { Log } from './ops/log.js';
+
+/** What an application may put in the place of a part of the service. */
+export interface Substitutes {
+  /** Default: the permissions that the token itself names. */
+  readonly permissionChecker?: PermissionChecker | undefined;
+}
+
+/** The parts of a running service, put together. */
+export interface Service {
+  readonly routes: Router;
+  readonly hub: Hub;
+  readonly publisher: Publisher;
+  /** Lets go of the data folder. */
+  close(): Promise<void>;
+}
+
+/** The one place where adapters are chosen. @throws Error if the data folder cannot be used. */
+export async function compose(
+  config: Config,
+  log: Log,
+  substitutes: Substitutes = {},
+): Promise<Service> {
+  const issuer = config.issuerEnabled ? await openIssuerOf(config) : null;
+  const eventLog = await openLmdbEventLog(join(config.dataDir, 'log'), config.retention);
+  const gate = new Gate(
+    new JwtTokenVerifier(keysOf(config, issuer), config.tokens),
+    substitutes.permissionChecker ?? claimsPermissionChecker,
+  );
+  const hub = new Hub(eventLog, config.stream);
+  const publisher = new Publisher(eventLog, config.publish);
+
+  const routes = Router({ caseSensitive: true, strict: true });
+  routes.use(createRealtimeRoutes({ gate, hub, publisher, log, config }));
+  if (issuer !== null) {
+    const clients = await openClientStore(config);
+    routes.use(createIssuerRoutes({ issuer, clients, isExposed: config.issuerExposed, log }));
+  }
+
+  return {
+    routes,
+    hub,
+    publisher,
+    close: async () => {
+      hub.close();
+      await eventLog.close();
+    },
+  };
+}
+
+function openIssuerOf({ dataDir, tokens }: Config): Promise<Issuer> {
+  const { issuer, audience, workspaceClaim } = tokens;
+  return openIssuer({ dataDir, issuer, audience, workspaceClaim });
+}
+
+function keysOf({ jwksUri }: Config, issuer: Issuer | null): KeySet {
+  // The embedded issuer is asked in the process, so nothing need be spared by a cool-down.
+  if (issuer !== null) return new JwksKeySet({ fetch: async () => issuer.jwks(), coolDownMs: 0 });
+  if (jwksUri === null) throw new Error('neither an issuer nor a JWKS address is configured');
+  return new JwksKeySet({ fetch: () => fetchJwks(jwksUri) });
+}

@@ -1,0 +1,45 @@
+import type { NextFunction, Request, Response } from 'express';
+import { SluiceError } from '../errors.js';
+import type { Log } from '../ops/log.js';
+import { sendProblem } from './problem.js';
+import { requestIdOf } from './request-id.js';
+
+/** Any error as one that may be shown: what is not known is INTERNAL_ERROR, and keeps its words to itself. */
+export function toSluiceError(error: unknown): SluiceError {
+  if (error instanceof SluiceError) return error;
+  const { status, type } = (error ?? {}) as { status?: unknown; type?: unknown };
+  if (type === 'entity.too.large') return new SluiceError('PAYLOAD_TOO_LARGE');
+  if (status === 415) {
+    return new SluiceError('UNSUPPORTED_MEDIA_TYPE', 'The content encoding is not supported.');
+  }
+  // Express and its body parser mark what the caller did wrong: a path that cannot be decoded, a body cut short.
+  if (status === 400) {
+    return new SluiceError('INVALID_REQUEST', 'The request could not be read.', { cause: error });
+  }
+  return new SluiceError('INTERNAL_ERROR', undefined, { cause: error });
+}
+
+/** Answers every error of a route as a problem document. */
+export function createErrorHandler(log: Log) {
+  return (error: unknown, _request: Request, response: Response, _next: NextFunction): void => {
+    const refusal = toSluiceError(error);
+    logRefusal(log, response, refusal);
+    if (response.headersSent) response.destroy();
+    else sendProblem(response, refusal);
+  };
+}
+
+export function logRefusal(log: Log, response: Response, { code, message, cause }: SluiceError) {
+  const fields = { code, detail: message, requestId: requestIdOf(response) };
+  if (cause === undefined) log.info(fields, 'request refused');
+  else if (code === 'INTERNAL_ERROR')
+    log.error({ ...fields, cause: told(cause, true) }, 'request failed');
+  else log.warn({ ...fields, cause: told(cause, false) }, 'request refused');
+}
+
+/** What a log may hold of an error: its other members could repeat what the caller sent. */
+function told(cause: unknown, withStack: boolean): object {
+  if (!(cause instanceof Error)) return { name: typeof cause };
+  const { name, message, stack } = cause;
+  return { name, message, ...(withStack && { stack }) };
+}

@@ -1,0 +1,67 @@
+import { CONTENT_TYPES } from '@sluice/protocol';
+import type { Request } from 'express';
+import { SluiceError } from '../errors.js';
+import { JsonFault, parseJson } from '../json.js';
+import type { EventForm } from '../log/publisher.js';
+
+/** How deep the JSON of a publish may be nested. */
+const MAX_DEPTH = 64;
+
+/** The events of a request's body, not yet looked at one by one. */
+export interface EventBody {
+  readonly events: readonly unknown[];
+  readonly form: EventForm;
+}
+
+interface Media {
+  readonly form: EventForm;
+  /** Whether the body may, or must, be a list. */
+  readonly list: 'maybe' | 'never' | 'always';
+}
+
+const MEDIA: Readonly<Record<string, Media>> = {
+  [CONTENT_TYPES.json]: { form: 'short', list: 'maybe' },
+  [CONTENT_TYPES.cloudEvent]: { form: 'cloudevent', list: 'never' },
+  [CONTENT_TYPES.cloudEventBatch]: { form: 'cloudevent', list: 'always' },
+};
+
+/** @throws SluiceError UNSUPPORTED_MEDIA_TYPE */
+export function mediaOf(request: Request): Media {
+  const [type = '', ...parameters] = (request.headers['content-type'] ?? '')
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim());
+  const media = Object.hasOwn(MEDIA, type) ? MEDIA[type] : undefined;
+  const isUtf8 = parameters.every(
+    (parameter) => !parameter.startsWith('charset=') || /^charset="?utf-8"?$/.test(parameter),
+  );
+  if (media === undefined || !isUtf8) {
+    throw new SluiceError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      `Events are published as ${Object.keys(MEDIA).join(', ')}, in UTF-8.`,
+    );
+  }
+  return media;
+}
+
+/** @throws SluiceError INVALID_REQUEST */
+export function readEventBody(bytes: Buffer, { form, list }: Media): EventBody {
+  const value = parseBody(bytes);
+  const isList = Array.isArray(value);
+  if (list === 'always' && !isList) throw invalid('is not a list of events');
+  if (list === 'never' && isList) throw invalid('is a list, where one event is expected');
+  return { events: isList ? value : [value], form };
+}
+
+function parseBody(bytes: Buffer): unknown {
+  try {
+    return parseJson(bytes, { maxDepth: MAX_DEPTH, forbiddenNames: ['__proto__'] });
+  } catch (error) {
+    if (error instanceof JsonFault) throw invalid(error.message);
+    throw error;
+  }
+}
+
+function invalid(fault: string): SluiceError {
+  return new SluiceError('INVALID_REQUEST', `The body ${fault}.`);
+}

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { matchesPattern, type RealtimeEvent } from '@sluice/protocol';
+import express, { type Request, type Response } from 'express';
+import type { PublishLimits } from '../config.js';
+import { SluiceError } from '../errors.js';
+import { forbidden, type Gate } from '../gate/gate.js';
+import type { Idempotency } from '../log/event-log.js';
+import type { Publisher } from '../log/publisher.js';
+import { mediaOf, readEventBody } from './event-body.js';
+import { carrierOf, workspaceOf } from './request.js';
+
+const PERMISSION = 'realtime:publish';
+/** 1 to 255 characters of visible ASCII. */
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+export interface PublishParts {
+  readonly gate: Gate;
+  readonly publisher: Publisher;
+  readonly limits: PublishLimits;
+}
+
+/** `POST /realtime/workspace/:ws/events` */
+export function createPublishRoute({ gate, publisher, limits }: PublishParts) {
+  const readBody = createBodyReader(limits);
+
+  return async (request: Request, response: Response): Promise<void> => {
+    const workspace = workspaceOf(request);
+    const principal = await gate.identify(carrierOf(request), workspace);
+    const media = mediaOf(request);
+    const key = readIdempotencyKey(request);
+    const bytes = await readBody(request, response);
+    const body = readEventBody(bytes, media);
+    const events = publisher.read(workspace, body.events, body.form);
+
+    const topics = [...new Set(events.map(({ topic }) => topic))];
+    const permitted = await gate.permit({ principal, workspace, permission: PERMISSION, topics });
+    checkTopics(events, permitted);
+
+    const published = await publisher.publish(workspace, events, idempotencyOf(key, bytes));
+    if (published.repeated) response.setHeader('Idempotency-Replayed', 'true');
+    response.status(201).setHeader('Cache-Control', 'no-store').json({ events: published.events });
+  };
+}
+
+function checkTopics(events: readonly RealtimeEvent[], permitted: readonly string[] | null): void {
+  if (permitted === null) return;
+  const isPermitted = (topic: string) =>
+    permitted.some((pattern) => matchesPattern(pattern, topic));
+  if (!events.every(({ topic }) => isPermitted(topic))) throw forbidden(PERMISSION);
+}
+
+/** The body is read only after the gate has said who asks. */
+function createBodyReader({ maxBodyBytes }: PublishLimits) {
+  const parse = express.raw({ type: () => true, limit: maxBodyBytes });
+  return async (request: Request, response: Response): Promise<Buffer> => {
+    await new Promise<void>((resolve, reject) => {
+      parse(request, response, (error?: unknown) => (error ? reject(error) : resolve()));
+    });
+    const body: unknown = request.body;
+    if (Buffer.isBuffer(body)) return body;
+    // Where the application around this router has parsed the body already, its value is taken back to text.
+    return Buffer.from(body === undefined ? '' : JSON.stringify(body));
+  };
+}
+
+function readIdempotencyKey(request: Request): string | null {
+  const given = request.headersDistinct['idempotency-key'] ?? [];
+  if (given.length === 0) return null;
+  const [key = ''] = given;
+  if (given.length > 1 || !IDEMPOTENCY_KEY.test(key)) {
+    throw new SluiceError(
+      'INVALID_REQUEST',
+      'Idempotency-Key is not one text of 1 to 255 visible ASCII characters.',
+    );
+  }
+  return key;
+}
+
+function idempotencyOf(key: string | null, body: Buffer): Idempotency | undefined {
+  if (key === null) return undefined;
+  return { key, fingerprint: createHash('sha256').update(body).digest() };
+}

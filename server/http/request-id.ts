@@ -1,0 +1,15 @@
+import { randomUUID } from 'node:crypto';
+import type { NextFunction, Request, Response } from 'express';
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Gives each request a name that the caller and the log share: the caller's own, if it is a plain one. */
+export function nameRequest(request: Request, response: Response, next: NextFunction): void {
+  const given = request.headersDistinct['x-request-id']?.[0] ?? '';
+  response.setHeader('X-Request-Id', REQUEST_ID.test(given) ? given : randomUUID());
+  next();
+}
+
+export function requestIdOf(response: Response): string {
+  return String(response.getHeader('X-Request-Id') ?? '');
+}

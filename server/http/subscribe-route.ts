@@ -1,0 +1,71 @@
+import type { Request, Response } from 'express';
+import type { StreamLimits } from '../config.js';
+import type { Gate } from '../gate/gate.js';
+import { createFilter } from '../hub/filter.js';
+import type { Hub } from '../hub/hub.js';
+import type { Log } from '../ops/log.js';
+import { type Opening, openStream } from '../stream/open-stream.js';
+import type { Stream, StreamEnd } from '../stream/stream.js';
+import { logRefusal, toSluiceError } from './error-handler.js';
+import { streamProblem } from './problem.js';
+import { carrierOf, workspaceOf } from './request.js';
+import { requestIdOf } from './request-id.js';
+import { readSubscription, wantsErrorsInStream } from './subscription.js';
+
+export interface SubscribeParts {
+  readonly gate: Gate;
+  readonly hub: Hub;
+  readonly log: Log;
+  readonly limits: StreamLimits;
+}
+
+/** `GET /realtime/workspace/:ws/events` */
+export function createSubscribeRoute(parts: SubscribeParts) {
+  return async (request: Request, response: Response): Promise<void> => {
+    const errorsInStream = wantsErrorsInStream(request);
+    try {
+      await subscribe(parts, request, response);
+    } catch (error) {
+      const refusal = toSluiceError(error);
+      if (!errorsInStream || response.headersSent) throw refusal;
+      logRefusal(parts.log, response, refusal);
+      streamProblem(response, refusal);
+    }
+  };
+}
+
+async function subscribe(
+  { gate, hub, log, limits }: SubscribeParts,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const workspace = workspaceOf(request);
+  const principal = await gate.identify(carrierOf(request), workspace);
+  const { topics, types, cursor } = readSubscription(request);
+  const permitted = await gate.permit({
+    principal,
+    workspace,
+    permission: 'realtime:subscribe',
+    topics,
+  });
+  const opening: Opening = {
+    workspace,
+    subject: principal.subject,
+    expiresAt: principal.expiresAt,
+    filter: createFilter({ topics, types, permitted }),
+    requestId: requestIdOf(response),
+    retryMs: limits.retryMs,
+  };
+  await hub.subscribe(workspace, cursor, (start) =>
+    openStream(request, response, opening, start, (stream, end) => {
+      hub.remove(stream);
+      logEnd(log, stream, end);
+    }),
+  );
+}
+
+function logEnd(log: Log, stream: Stream, { code, bytes, openedAt }: StreamEnd): void {
+  const { workspace, subject, requestId } = stream;
+  const durationMs = Date.now() - openedAt;
+  log.info({ workspace, subject, requestId, code, bytes, durationMs }, 'stream ended');
+}

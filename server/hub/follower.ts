@@ -1,0 +1,46 @@
+import type { ServiceErrorCode, StreamGap } from '@sluice/protocol';
+import type { Filter } from './filter.js';
+
+/**
+ * What the hub moves forward: one open stream, a cursor that walks the log.
+ * The writable fields belong to the hub; the stream only carries them, so that a stream costs one object.
+ */
+export interface Follower {
+  readonly workspace: string;
+  readonly filter: Filter;
+  /** When its token ends, in seconds since 1970. */
+  readonly expiresAt: number;
+
+  /** Offset up to which everything that passes the filter has been written. */
+  cursor: number;
+  /** Where it stands among the members of its group; -1 while it is not among them. */
+  position: number;
+  /** The byte count of its group at its cursor; infinite until it is a member for the first time. */
+  mark: number;
+  /** Since when (ms) it has been behind the others of its group; 0 while it is not. */
+  laggingSince: number;
+
+  /** Since when (ms) bytes wait because the socket takes no more; 0 while none do. It is passed over meanwhile. */
+  readonly blockedSince: number;
+  /** Bytes handed over that the socket has not taken yet. */
+  readonly waitingBytes: number;
+  readonly isClosed: boolean;
+
+  /** Hands over whole frames. Not to be called while it is blocked. */
+  write(frames: Buffer): void;
+  /** Resolves when the socket has taken everything, or the stream is closed. */
+  drained(): Promise<void>;
+  /** Says why, and ends the stream. */
+  end(code: ServiceErrorCode, detail?: string): void;
+  /** Asks the client to come back elsewhere, and ends the stream. */
+  drain(reconnectInMs: number): void;
+  /** Tells of history that is gone. */
+  tellGap(gap: Gap): void;
+}
+
+/** `StreamGap` with offsets in place of cursors. */
+export interface Gap {
+  readonly from: string;
+  readonly oldest: number;
+  readonly reason: StreamGap['reason'];
+}

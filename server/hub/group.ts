@@ -1,0 +1,147 @@
+import type { LogEntry } from '../log/event-log.js';
+import type { Filter } from './filter.js';
+import type { Follower } from './follower.js';
+import { indexAfter, type Page, pageOf } from './page.js';
+import { Tail } from './tail.js';
+
+/** Pages remembered at a time: one for each cursor at which members of the group stand. */
+const MAX_PAGES = 64;
+/** All entries of a group concern it. */
+const EVERYTHING: Filter = { key: '', topics: null, types: null, permitted: null };
+
+/** What a group does not do itself. */
+export interface GroupHost {
+  /** The member's socket takes no more for now. */
+  onBlocked(member: Follower, group: Group): void;
+  /** The member lacks entries that the group does not hold any more. */
+  onBehind(member: Follower, group: Group): void;
+}
+
+/**
+ * The streams of a workspace that get the same events, and the entries that one of them may still lack.
+ * A group that no event concerns is up to date without being touched.
+ */
+export class Group {
+  /** The streams that get their entries from here. */
+  readonly members: Follower[] = [];
+  /** How many streams there are in all: the members, and those that fell behind and read the log until they return. */
+  size = 0;
+  /** Whether the pump has it in its queue. */
+  isQueued = false;
+
+  private readonly tail: Tail;
+  private readonly pages = new Map<number, Page>();
+  /** The member at which the pass under way goes on. */
+  private next = 0;
+  private needsAnotherPass = false;
+
+  /** @param start offset up to which nothing concerns the group any more. */
+  constructor(
+    readonly filter: Filter,
+    start: number,
+    private readonly host: GroupHost,
+  ) {
+    this.tail = new Tail(start);
+  }
+
+  /** Bytes of all frames that ever concerned the group. */
+  get bytes(): number {
+    return this.tail.bytes;
+  }
+
+  /** Whether a stream at `cursor` can be a member: the group has all that it lacks. */
+  covers(cursor: number): boolean {
+    return this.tail.covers(cursor);
+  }
+
+  /** Whether a member at `cursor` lacks nothing. */
+  isCurrent(cursor: number): boolean {
+    return cursor >= this.tail.end;
+  }
+
+  /** Takes in a stream that is covered: a new one, or one that fell behind and returns. */
+  add(member: Follower): void {
+    if (member.mark === Number.POSITIVE_INFINITY) this.size++;
+    member.position = this.members.push(member) - 1;
+    member.mark = this.tail.markAt(member.cursor);
+  }
+
+  /** Lets go of a stream that was a member once. */
+  remove(member: Follower): void {
+    this.size--;
+    if (member.position >= 0) this.detach(member);
+  }
+
+  /** Takes a stream from among the members; it still counts, and is expected back. */
+  detach(member: Follower): void {
+    const last = this.members.pop() as Follower;
+    if (last !== member) {
+      this.members[member.position] = last;
+      last.position = member.position;
+      // The one that moved here may have left the part of the pass that is still to come.
+      this.needsAnotherPass = true;
+    }
+    member.position = -1;
+  }
+
+  push(entry: LogEntry): void {
+    this.tail.push(entry);
+    this.pages.clear();
+    this.needsAnotherPass = true;
+  }
+
+  /** Moves up to `budget` members forward and says how many; where that ends the pass, see `isDone`. */
+  advance(budget: number): number {
+    if (this.next === 0) this.needsAnotherPass = false;
+    const from = this.next;
+    while (this.next < this.members.length && this.next - from < budget) {
+      const member = this.members[this.next] as Follower;
+      this.move(member);
+      // A member that left while it was moved has given its place to another one.
+      if (member.position === this.next) this.next++;
+      else budget--;
+    }
+    const moved = this.next - from;
+    if (this.next >= this.members.length) this.finishPass();
+    return moved;
+  }
+
+  /** Whether everybody has been moved, and nothing has come since. */
+  get isDone(): boolean {
+    return this.next === 0 && !this.needsAnotherPass;
+  }
+
+  /** Writes to one member all that it lacks, as far as its socket takes it. */
+  move(member: Follower): void {
+    while (member.blockedSince === 0 && !member.isClosed && member.cursor < this.tail.end) {
+      if (!this.tail.covers(member.cursor)) {
+        this.host.onBehind(member, this);
+        return;
+      }
+      const page = this.pageAfter(member.cursor);
+      member.cursor = page.end;
+      member.mark += page.frames.length;
+      member.write(page.frames);
+      if (member.blockedSince > 0) this.host.onBlocked(member, this);
+    }
+  }
+
+  private finishPass(): void {
+    this.next = 0;
+    if (this.needsAnotherPass || this.tail.entries.length === 0) return;
+    if (this.members.every((member) => this.isCurrent(member.cursor))) {
+      this.tail.clear();
+      this.pages.clear();
+    }
+  }
+
+  private pageAfter(cursor: number): Page {
+    let page = this.pages.get(cursor);
+    if (page === undefined) {
+      page = pageOf(this.tail.entries, indexAfter(this.tail.entries, cursor), EVERYTHING);
+      if (this.pages.size >= MAX_PAGES) this.pages.clear();
+      this.pages.set(cursor, page);
+    }
+    return page;
+  }
+}

@@ -1,0 +1,28 @@
+import { encodeFrame, formatCursor } from '@sluice/protocol';
+import type { Follower } from './follower.js';
+import type { WorkspaceHub } from './workspace-hub.js';
+
+const PING = Buffer.from(encodeFrame({ comment: 'ping' }));
+
+/**
+ * Shows a stream that it is alive. Where the workspace has moved on without an event for this stream, the heartbeat
+ * carries the new cursor, so that a quiet stream resumes without reading through what does not concern it.
+ */
+export function heartbeat(follower: Follower, hub: WorkspaceHub): void {
+  if (follower.blockedSince > 0) return;
+  if (follower.cursor < hub.head && isCurrent(follower, hub)) {
+    follower.cursor = hub.head;
+    follower.write(hub.pingAtHead());
+  } else {
+    follower.write(PING);
+  }
+}
+
+function isCurrent(follower: Follower, hub: WorkspaceHub): boolean {
+  return follower.position >= 0 && hub.groupOf(follower)?.isCurrent(follower.cursor) === true;
+}
+
+/** A heartbeat that moves the reader's cursor and dispatches nothing. */
+export function pingAt(epoch: string, offset: number): Buffer {
+  return Buffer.from(encodeFrame({ comment: 'ping', id: formatCursor(epoch, offset) }));
+}

@@ -1,0 +1,230 @@
+import type { Cursor } from '@sluice/protocol';
+import type { StreamLimits } from '../config.js';
+import { SluiceError } from '../errors.js';
+import type { EventLog } from '../log/event-log.js';
+import { CatchUp } from './catch-up.js';
+import { DEADLINE_STEP_MS, Deadlines } from './deadlines.js';
+import type { Follower } from './follower.js';
+import type { Group, GroupHost } from './group.js';
+import { heartbeat } from './heartbeat.js';
+import { History } from './history.js';
+import { Pump, SLICE } from './pump.js';
+import type { Start } from './start.js';
+import { WorkspaceHub } from './workspace-hub.js';
+
+/** How long a stream must have been behind before the bytes that wait for it are held against it. */
+const LAG_GRACE_MS = 1_000;
+
+/** All open streams of this node, and what moves them forward. */
+export class Hub implements GroupHost {
+  private readonly workspaces = new Map<string, WorkspaceHub>();
+  private readonly opening = new Map<string, Promise<WorkspaceHub>>();
+  private readonly pump = new Pump();
+  private readonly catchUp: CatchUp;
+  private readonly expiries = new Deadlines<Follower>();
+  private readonly lagging = new Set<Follower>();
+  private readonly timers: NodeJS.Timeout[];
+  private streams = 0;
+  private isDraining = false;
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly limits: StreamLimits,
+  ) {
+    this.catchUp = new CatchUp(new History(log), (follower) => this.watchLag(follower));
+    this.timers = [
+      setInterval(() => this.endWhatIsDue(), DEADLINE_STEP_MS).unref(),
+      setInterval(() => void this.beat(), limits.heartbeatMs).unref(),
+    ];
+  }
+
+  /** How many streams are open. */
+  get size(): number {
+    return this.streams;
+  }
+
+  /**
+   * Opens a stream. `create` is called once it is certain where the stream starts, and writes its head.
+   * @throws SluiceError UNAVAILABLE while draining or when the log cannot be read, RATE_LIMIT_EXCEEDED at the limit.
+   */
+  async subscribe(
+    workspace: string,
+    cursor: Cursor | null,
+    create: (start: Start) => Follower | null,
+  ): Promise<void> {
+    this.admit();
+    this.streams++;
+    let hub: WorkspaceHub | undefined;
+    let follower: Follower | null = null;
+    try {
+      hub = await this.workspaceHub(workspace);
+      const start = await hub.startAt(cursor);
+      if (this.isDraining) throw draining();
+      follower = create(start);
+      if (follower !== null) this.add(hub, follower);
+    } finally {
+      if (follower === null) this.streams--;
+      if (hub !== undefined) {
+        hub.pending--;
+        this.closeIfUnused(hub);
+      }
+    }
+  }
+
+  /** Forgets a stream whose socket has closed. */
+  remove(follower: Follower): void {
+    this.streams--;
+    this.lagging.delete(follower);
+    this.expiries.remove(follower, follower.expiresAt * 1_000);
+    const hub = this.workspaces.get(follower.workspace);
+    if (hub === undefined) return;
+    hub.leave(follower);
+    this.closeIfUnused(hub);
+  }
+
+  /** Opens no more streams, and sends those that are open away, spread over `windowMs`. */
+  async drain(windowMs: number): Promise<void> {
+    this.isDraining = true;
+    await this.each((follower) => follower.drain(Math.floor(Math.random() * windowMs)));
+  }
+
+  close(): void {
+    for (const timer of this.timers) clearInterval(timer);
+    for (const hub of this.workspaces.values()) hub.close();
+    this.workspaces.clear();
+  }
+
+  onBlocked(follower: Follower, group: Group): void {
+    this.watchLag(follower);
+    void follower.drained().then(() => {
+      if (follower.isClosed || follower.position < 0) return;
+      group.move(follower);
+      if (follower.blockedSince === 0) this.unwatchLag(follower);
+    });
+  }
+
+  onBehind(follower: Follower, group: Group): void {
+    const hub = this.workspaces.get(follower.workspace);
+    if (hub === undefined) return;
+    group.detach(follower);
+    this.watchLag(follower);
+    this.startCatchUp(hub, follower);
+  }
+
+  private admit(): void {
+    if (this.isDraining) throw draining();
+    if (this.streams >= this.limits.maxStreams) {
+      throw new SluiceError('RATE_LIMIT_EXCEEDED', 'This node has as many streams as it may.', {
+        retryAfterMs: jittered(5_000),
+      });
+    }
+  }
+
+  private add(hub: WorkspaceHub, follower: Follower): void {
+    if (follower.expiresAt * 1_000 <= Date.now()) {
+      endExpired(follower);
+      return;
+    }
+    this.expiries.add(follower, follower.expiresAt * 1_000);
+    if (!hub.join(follower)) this.startCatchUp(hub, follower);
+  }
+
+  private startCatchUp(hub: WorkspaceHub, follower: Follower): void {
+    hub.catchingUp.add(follower);
+    void this.catchUp.run(hub, follower).then(() => {
+      hub.catchingUp.delete(follower);
+      this.unwatchLag(follower);
+    });
+  }
+
+  private async workspaceHub(workspace: string): Promise<WorkspaceHub> {
+    const open = this.workspaces.get(workspace) ?? (await this.open(workspace));
+    open.pending++;
+    return open;
+  }
+
+  /** One opening at a time, however many streams ask for it. */
+  private open(workspace: string): Promise<WorkspaceHub> {
+    let opening = this.opening.get(workspace);
+    if (opening === undefined) {
+      opening = WorkspaceHub.open(workspace, this.log, this, (group) => this.pump.enqueue(group))
+        .then((hub) => {
+          this.workspaces.set(workspace, hub);
+          return hub;
+        })
+        .finally(() => this.opening.delete(workspace));
+      this.opening.set(workspace, opening);
+    }
+    return opening;
+  }
+
+  private closeIfUnused(hub: WorkspaceHub): void {
+    if (!hub.isUnused || this.workspaces.get(hub.workspace) !== hub) return;
+    this.workspaces.delete(hub.workspace);
+    hub.close();
+  }
+
+  private watchLag(follower: Follower): void {
+    if (follower.laggingSince === 0) follower.laggingSince = Date.now();
+    this.lagging.add(follower);
+  }
+
+  private unwatchLag(follower: Follower): void {
+    follower.laggingSince = 0;
+    this.lagging.delete(follower);
+  }
+
+  private endWhatIsDue(): void {
+    const now = Date.now();
+    for (const follower of this.expiries.takeDue(now)) {
+      endExpired(follower);
+    }
+    for (const follower of this.lagging) {
+      const reason = this.reasonToCut(follower, now);
+      if (reason !== null) follower.end('SLOW_CONSUMER', reason);
+    }
+  }
+
+  private reasonToCut(follower: Follower, now: number): string | null {
+    const { blockedSince, laggingSince } = follower;
+    if (blockedSince > 0 && now - blockedSince >= this.limits.stallMs) {
+      return 'Nothing was read from this stream for too long.';
+    }
+    const group = this.workspaces.get(follower.workspace)?.groupOf(follower);
+    const waiting = (group?.bytes ?? 0) - follower.mark + follower.waitingBytes;
+    if (waiting > this.limits.maxBacklogBytes && now - laggingSince >= LAG_GRACE_MS) {
+      return 'More waited for this stream than its limit allows.';
+    }
+    return null;
+  }
+
+  private beat(): Promise<void> {
+    return this.each((follower, hub) => heartbeat(follower, hub));
+  }
+
+  /** Visits every stream, a slice at a time with a turn of the event loop between. */
+  private async each(visit: (follower: Follower, hub: WorkspaceHub) => void): Promise<void> {
+    let visited = 0;
+    for (const hub of [...this.workspaces.values()]) {
+      for (const follower of [...hub.followers()]) {
+        if (!follower.isClosed) visit(follower, hub);
+        if (++visited % SLICE === 0) await new Promise(setImmediate);
+      }
+    }
+  }
+}
+
+function endExpired(follower: Follower): void {
+  follower.end('TOKEN_EXPIRED', 'The token of this stream has reached its end.');
+}
+
+function draining(): SluiceError {
+  return new SluiceError('UNAVAILABLE', 'This node is going down.', {
+    retryAfterMs: jittered(1_000),
+  });
+}
+
+/** Between half of `ms` and one and a half, so that those who were sent away do not come back together. */
+function jittered(ms: number): number {
+  return Math.round(ms * (0.5 + Math.random()));
+}

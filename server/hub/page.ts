@@ -1,0 +1,45 @@
+import type { LogEntry } from '../log/event-log.js';
+import { type Filter, passes } from './filter.js';
+import type { Gap } from './follower.js';
+
+/** Most bytes written to a socket at once, and so the most that a slow socket holds in memory. */
+export const MAX_WRITE_BYTES = 65_536;
+
+/** A stretch of history as one stream gets it: what passes its filter, joined. */
+export interface Page {
+  readonly frames: Buffer;
+  /** The cursor behind the page. */
+  readonly end: number;
+  /** What is missing before the page. */
+  readonly gap: Gap | null;
+}
+
+/** Joins what passes `filter` of `entries` from index `from` on, up to the most that is written at once. */
+export function pageOf(entries: readonly LogEntry[], from: number, filter: Filter): Page {
+  const frames: Buffer[] = [];
+  let bytes = 0;
+  let end = 0;
+  for (let index = from; index < entries.length; index++) {
+    const entry = entries[index] as LogEntry;
+    if (passes(filter, entry)) {
+      if (bytes > 0 && bytes + entry.frame.length > MAX_WRITE_BYTES) break;
+      frames.push(entry.frame);
+      bytes += entry.frame.length;
+    }
+    end = entry.offset;
+  }
+  const joined = frames.length === 1 ? (frames[0] as Buffer) : Buffer.concat(frames, bytes);
+  return { frames: joined, end, gap: null };
+}
+
+/** Index of the first entry behind `cursor`, in time that grows with the logarithm of their number. */
+export function indexAfter(entries: readonly LogEntry[], cursor: number): number {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((entries[middle] as LogEntry).offset > cursor) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,41 @@
+import type { Group } from './group.js';
+
+/**
+ * How many sockets are written to before the event loop gets a turn. A send takes 3.5 to 4.5 µs, so a slice holds
+ * the loop for about 2 ms; larger slices make stalls longer and gain nothing.
+ */
+export const SLICE = 500;
+
+/** Moves the streams of all groups that an event concerns, a slice at a time. */
+export class Pump {
+  private readonly queue: Group[] = [];
+  private isScheduled = false;
+
+  enqueue(group: Group): void {
+    if (group.isQueued) return;
+    group.isQueued = true;
+    this.queue.push(group);
+    this.schedule();
+  }
+
+  private schedule(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    setImmediate(() => {
+      this.isScheduled = false;
+      this.turn();
+    });
+  }
+
+  private turn(): void {
+    // Groups in turn: each of those that wait now is looked at once, so that a busy one does not hold up the others.
+    let waiting = this.queue.length;
+    for (let budget = SLICE; budget > 0 && waiting > 0; waiting--) {
+      const group = this.queue.shift() as Group;
+      budget -= Math.max(1, group.advance(budget));
+      if (group.isDone) group.isQueued = false;
+      else this.queue.push(group);
+    }
+    if (this.queue.length > 0) this.schedule();
+  }
+}

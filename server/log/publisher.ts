@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type EventDefaults,
+  type EventReading,
+  formatCursor,
+  type RealtimeEvent,
+  readCloudEvent,
+  readShortEvent,
+} from '@sluice/protocol';
+import type { PublishLimits } from '../config.js';
+import { SluiceError } from '../errors.js';
+import type { Appended, EventLog, Idempotency, NewEntry } from './event-log.js';
+
+/** What a publisher gets for each of its events. */
+export interface PublishedEvent {
+  readonly id: string;
+  readonly cursor: string;
+}
+
+export interface Published {
+  readonly events: readonly PublishedEvent[];
+  /** Whether an earlier publish with the same idempotency key is answered for. */
+  readonly repeated: boolean;
+}
+
+/** `short`: `topic`, `type` and `data` are enough; `cloudevent`: complete CloudEvents. */
+export type EventForm = 'short' | 'cloudevent';
+
+/** Checks events, and appends them: all of a batch or nothing. */
+export class Publisher {
+  constructor(
+    private readonly log: EventLog,
+    private readonly limits: PublishLimits,
+  ) {}
+
+  /** @throws SluiceError INVALID_REQUEST or PAYLOAD_TOO_LARGE naming the event's index. */
+  read(workspace: string, values: readonly unknown[], form: EventForm): RealtimeEvent[] {
+    if (values.length === 0) throw new SluiceError('INVALID_REQUEST', 'The batch is empty.');
+    if (values.length > this.limits.maxBatch) {
+      throw new SluiceError(
+        'PAYLOAD_TOO_LARGE',
+        `The batch holds more than ${this.limits.maxBatch} events.`,
+      );
+    }
+    const read = form === 'short' ? readShortEvent : readCloudEvent;
+    const defaults = defaultsFor(workspace);
+    return values.map((value, index) => accepted(read(value, defaults), index));
+  }
+
+  /**
+   * Resolves when the events are durable.
+   * @throws SluiceError PAYLOAD_TOO_LARGE naming the event's index; what the log throws.
+   */
+  async publish(
+    workspace: string,
+    events: readonly RealtimeEvent[],
+    idempotency?: Idempotency,
+  ): Promise<Published> {
+    const entries = events.map((event, index) => this.entryOf(event, index));
+    const appended = await this.log.append(workspace, entries, idempotency);
+    const ids = appended.repeated
+      ? await this.idsOf(workspace, appended)
+      : events.map(({ id }) => id);
+    return {
+      events: ids.map((id, index) => ({
+        id,
+        cursor: formatCursor(appended.epoch, appended.first + index),
+      })),
+      repeated: appended.repeated,
+    };
+  }
+
+  private entryOf(event: RealtimeEvent, index: number): NewEntry {
+    const json = JSON.stringify(event);
+    if (Buffer.byteLength(json) > this.limits.maxEventBytes) {
+      throw new SluiceError(
+        'PAYLOAD_TOO_LARGE',
+        `Event ${index} is larger than ${this.limits.maxEventBytes} bytes.`,
+      );
+    }
+    return { topic: event.topic, type: event.type, json };
+  }
+
+  /** The ids under which the events of a repeated publish stand in the log. */
+  private async idsOf(workspace: string, { first, count }: Appended): Promise<string[]> {
+    const entries = await this.log.read(workspace, first - 1, {
+      maxEntries: count,
+      maxBytes: Number.MAX_SAFE_INTEGER,
+    });
+    return entries.map(({ frame }) => eventOfFrame(frame).id);
+  }
+}
+
+function accepted(reading: EventReading, index: number): RealtimeEvent {
+  if ('event' in reading) return reading.event;
+  throw new SluiceError('INVALID_REQUEST', `Event ${index}: ${reading.fault}.`);
+}
+
+function defaultsFor(workspace: string): EventDefaults {
+  // One time for the whole batch: its events became one fact.
+  const now = new Date().toISOString();
+  return { id: randomUUID, source: `/workspaces/${workspace}`, time: () => now };
+}
+
+/** An event's JSON is the one `data` line of its frame. */
+function eventOfFrame(frame: Buffer): RealtimeEvent {
+  const text = frame.toString();
+  return JSON.parse(text.slice(text.indexOf('\ndata: ') + 7)) as RealtimeEvent;
+}

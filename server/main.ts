@@ -1,0 +1,49 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createApp } from './app.js';
+import { compose, type Service } from './compose.js';
+import { type Config, localUrl, readConfig } from './config.js';
+import { createLog } from './ops/log.js';
+import { drain } from './ops/shutdown.js';
+import { welcome } from './ops/welcome.js';
+
+/** Idle connections outlast the usual 60 s of a load balancer, so that it is never the service that hangs up first. */
+const KEEP_ALIVE_MS = 75_000;
+
+async function start(): Promise<void> {
+  const config = readConfig(process.env);
+  const log = createLog(config.logLevel);
+  const service = await compose(config, log);
+  const server = createServer(createApp(service.routes, log));
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  const port = await listen(server, config);
+  process.stdout.write(welcome(config, localUrl(config.host, port)));
+  endOnSignals(server, service, config);
+}
+
+function listen(server: Server, { host, port }: Config): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(new Error(`cannot listen on ${host} port ${port}: ${cause.message}`, { cause })),
+    );
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+function endOnSignals(server: Server, service: Service, { drainMs }: Config): void {
+  let isEnding = false;
+  const end = async () => {
+    // Whoever asks twice does not want to wait.
+    if (isEnding) process.exit(1);
+    isEnding = true;
+    await drain(server, service.hub, drainMs);
+    await service.close();
+    process.exit(0);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end());
+}
+
+start().catch((error: unknown) => {
+  process.stderr.write(`sluice: ${error instanceof Error ? error.message : 'could not start'}\n`);
+  process.exitCode = 1;
+});

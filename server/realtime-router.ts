@@ -1,0 +1,80 @@
+import { JWKS_PATH, TOKEN_PATH } from '@sluice/protocol';
+import { type NextFunction, type Request, type Response, Router } from 'express';
+import { compose, type Service } from './compose.js';
+import { readConfig } from './config.js';
+import { SluiceError } from './errors.js';
+import type { PermissionChecker } from './gate/permission-checker.js';
+import { createErrorHandler } from './http/error-handler.js';
+import type { Published } from './log/publisher.js';
+import { type Log, silentLog } from './ops/log.js';
+
+export interface RealtimeRouterOptions {
+  /**
+   * Settings by the names of docs/configuration.md, such as `{ JWKS_URI, TOKEN_ISSUER, TOKEN_AUDIENCE, DATA_DIR }`.
+   * `process.env` will do. HOST, PORT, LOG_LEVEL and DRAIN_MS have no effect here: listening is the application's.
+   */
+  readonly settings: Readonly<Record<string, string | undefined>>;
+  /** Who may do what. Default: the permissions that the token itself names. */
+  readonly permissionChecker?: PermissionChecker;
+  /** Where requests and streams are told of; pino fits. Default: nowhere. */
+  readonly log?: Log;
+}
+
+/** Sluice as a part of an Express application. */
+export interface RealtimeRouter extends Router {
+  /** Resolves when the log is open. Requests before that wait. Rejects if it cannot be opened. */
+  readonly ready: Promise<void>;
+  /**
+   * Publishes events in the short form (`topic`, `type`, `data`) without a request, so without the gate.
+   * @throws SluiceError INVALID_REQUEST or PAYLOAD_TOO_LARGE naming the event's index, UNAVAILABLE.
+   */
+  publish(workspace: string, events: readonly unknown[]): Promise<Published>;
+  /** Sends the streams away, and lets go of the data folder. */
+  close(): Promise<void>;
+}
+
+/**
+ * Puts Sluice into an existing application: `app.use(createRealtimeRouter({ settings }))`.
+ * @throws ConfigError naming every setting that cannot stand.
+ */
+export function createRealtimeRouter(options: RealtimeRouterOptions): RealtimeRouter {
+  const log = options.log ?? silentLog;
+  const { permissionChecker } = options;
+  const service = compose(readConfig(options.settings), log, { permissionChecker });
+  const ready = service.then(() => {});
+  // Whoever does not wait for `ready` is told by the answers to their requests, not by the end of the process.
+  ready.catch((error: Error) =>
+    log.error({ cause: error.message }, 'the event log cannot be used'),
+  );
+
+  const router = Router({ caseSensitive: true, strict: true });
+  router.use((request: Request, response: Response, next: NextFunction) => {
+    if (!isOurs(request.path)) {
+      next();
+      return;
+    }
+    service.then(
+      ({ routes }) => routes(request, response, next),
+      (cause: unknown) => next(new SluiceError('UNAVAILABLE', undefined, { cause })),
+    );
+  });
+  router.use(createErrorHandler(log));
+  return Object.assign(router, {
+    ready,
+    publish: async (workspace: string, events: readonly unknown[]) => {
+      const { publisher } = await service;
+      return publisher.publish(workspace, publisher.read(workspace, events, 'short'));
+    },
+    close: async () => close(await service),
+  });
+}
+
+/** What belongs to the application goes its way without waiting for the log. */
+function isOurs(path: string): boolean {
+  return path.startsWith('/realtime/') || path === JWKS_PATH || path === TOKEN_PATH;
+}
+
+async function close({ hub, close: closeParts }: Service): Promise<void> {
+  await hub.drain(0);
+  await closeParts();
+}

@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { encodeFrame, formatCursor, type StreamConnected } from '@sluice/protocol';
+import type { Filter } from '../hub/filter.js';
+import type { Start } from '../hub/start.js';
+import { streamHeaders } from './head.js';
+import { Stream, type StreamEnd } from './stream.js';
+import { takeOver } from './take-over.js';
+
+export interface Opening {
+  readonly workspace: string;
+  readonly subject: string;
+  /** When the token ends, in seconds since 1970. */
+  readonly expiresAt: number;
+  readonly filter: Filter;
+  readonly requestId: string;
+  /** Mean delay in ms before a native EventSource connects anew. */
+  readonly retryMs: number;
+}
+
+/** Sends the head and the first frames; `null` if the client has gone meanwhile. */
+export function openStream(
+  request: IncomingMessage,
+  response: ServerResponse,
+  opening: Opening,
+  start: Start,
+  onClose: (stream: Stream, end: StreamEnd) => void,
+): Stream | null {
+  if (response.socket === null || response.socket.destroyed) return null;
+  // Head and first frames in one segment.
+  response.socket.cork();
+  sendHead(response);
+  const sink = takeOver(request, response);
+  const stream = new Stream(
+    sink,
+    { ...opening, epoch: start.epoch, cursor: start.offset },
+    onClose,
+  );
+  sink.write(connectedFrame(opening, start));
+  if (start.gap !== null) stream.tellGap(start.gap);
+  sink.uncork();
+  return stream;
+}
+
+/**
+ * The body ends with the connection (RFC 9112, section 6.3, item 8), not with a chunk, so that frames can be written
+ * to the socket as they are.
+ */
+function sendHead(response: ServerResponse): void {
+  for (const [name, value] of Object.entries(streamHeaders())) response.setHeader(name, value);
+  response.setHeader('Connection', 'close');
+  response.removeHeader('Transfer-Encoding');
+  response.writeHead(200);
+  response.flushHeaders();
+}
+
+function connectedFrame(opening: Opening, { epoch, offset, resumed }: Start): string {
+  const connected: StreamConnected = {
+    connectionId: randomUUID(),
+    workspace: opening.workspace,
+    subject: opening.subject,
+    expiresAt: new Date(opening.expiresAt * 1_000).toISOString(),
+    resumed,
+  };
+  return encodeFrame({
+    // Each client gets a delay of its own, so that those that lose a node together do not return together.
+    retry: Math.round(opening.retryMs * (0.5 + Math.random())),
+    id: formatCursor(epoch, offset),
+    event: 'stream.connected',
+    data: JSON.stringify(connected),
+  });
+}

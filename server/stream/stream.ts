@@ -1,0 +1,161 @@
+import type { Writable } from 'node:stream';
+import {
+  type ControlEventName,
+  type ControlEvents,
+  encodeFrame,
+  type Frame,
+  formatCursor,
+  problemOf,
+  SERVICE_ERRORS,
+  type ServiceErrorCode,
+  TERMINAL_RETRY_MS,
+} from '@sluice/protocol';
+import type { Filter } from '../hub/filter.js';
+import type { Follower, Gap } from '../hub/follower.js';
+
+/** How long a socket may take to accept the last frame of a stream that ends, before it is destroyed. */
+const CLOSE_GRACE_MS = 1_000;
+/** A slow reader gets longer, since what it has not read yet stands before the last frame. */
+const SLOW_CLOSE_GRACE_MS = 5_000;
+
+const EMPTY = Buffer.alloc(0);
+
+/** What is told of a stream when it has ended. */
+export interface StreamEnd {
+  /** Why the service ended it; `null` where the client or the network did. */
+  readonly code: ServiceErrorCode | null;
+  readonly bytes: number;
+  readonly openedAt: number;
+}
+
+export interface StreamOptions {
+  readonly workspace: string;
+  readonly epoch: string;
+  readonly filter: Filter;
+  /** Offset from which it walks. */
+  readonly cursor: number;
+  /** When its token ends, in seconds since 1970. */
+  readonly expiresAt: number;
+  readonly subject: string;
+  readonly requestId: string;
+}
+
+/** One open SSE connection whose head has been sent. */
+export class Stream implements Follower {
+  readonly workspace: string;
+  readonly filter: Filter;
+  readonly expiresAt: number;
+  cursor: number;
+  position = -1;
+  mark = Number.POSITIVE_INFINITY;
+  laggingSince = 0;
+  blockedSince = 0;
+  isClosed = false;
+
+  private bytes = 0;
+  private endCode: StreamEnd['code'] = null;
+  private onDrained: (() => void)[] | null = null;
+  private readonly openedAt = Date.now();
+  readonly subject: string;
+  readonly requestId: string;
+  private readonly epoch: string;
+
+  constructor(
+    private readonly sink: Writable,
+    options: StreamOptions,
+    onClose: (stream: Stream, end: StreamEnd) => void,
+  ) {
+    this.workspace = options.workspace;
+    this.epoch = options.epoch;
+    this.filter = options.filter;
+    this.cursor = options.cursor;
+    this.expiresAt = options.expiresAt;
+    this.subject = options.subject;
+    this.requestId = options.requestId;
+    // HTTP sockets are half-open: without this, each client that leaves would leave a socket behind.
+    sink.on('end', destroyIt);
+    sink.on('error', destroyIt);
+    sink.on('close', () => {
+      this.isClosed = true;
+      this.settleDrained();
+      onClose(this, { code: this.endCode, bytes: this.bytes, openedAt: this.openedAt });
+    });
+  }
+
+  get waitingBytes(): number {
+    return this.sink.writableLength;
+  }
+
+  write(frames: Buffer): void {
+    if (this.isClosed) return;
+    this.bytes += frames.length;
+    this.sink.write(frames);
+    if (this.blockedSince > 0 || this.sink.writableLength === 0) return;
+    this.blockedSince = Date.now();
+    // 'drain' is only told above the high-water mark; an empty write is told when all before it is taken.
+    this.sink.write(EMPTY, () => {
+      this.blockedSince = 0;
+      this.settleDrained();
+    });
+  }
+
+  drained(): Promise<void> {
+    if (this.blockedSince === 0 || this.isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.onDrained ??= [];
+      this.onDrained.push(resolve);
+    });
+  }
+
+  tellGap({ from, oldest, reason }: Gap): void {
+    const offset = reason === 'ahead' ? this.cursor : oldest;
+    const data = { from, oldest: formatCursor(this.epoch, oldest), reason };
+    this.control('stream.gap', data, { id: formatCursor(this.epoch, offset) });
+  }
+
+  end(code: ServiceErrorCode, detail?: string): void {
+    if (this.isClosed || this.endCode !== null) return;
+    const problem = problemOf(code, {
+      requestId: this.requestId,
+      ...(detail !== undefined && { detail }),
+    });
+    // A native EventSource would come back with the same token, which has no prospect after these.
+    const isTerminal = !SERVICE_ERRORS[code].recoverable || code === 'TOKEN_EXPIRED';
+    this.control('stream.error', problem, isTerminal ? { retry: TERMINAL_RETRY_MS } : {});
+    this.close(code, code === 'SLOW_CONSUMER' ? SLOW_CLOSE_GRACE_MS : CLOSE_GRACE_MS);
+  }
+
+  drain(reconnectInMs: number): void {
+    if (this.isClosed || this.endCode !== null) return;
+    this.control('stream.draining', { reconnectInMs }, { retry: reconnectInMs });
+    this.end('UNAVAILABLE', 'This node is going down.');
+  }
+
+  private control<Name extends ControlEventName>(
+    event: Name,
+    data: ControlEvents[Name],
+    fields: Pick<Frame, 'id' | 'retry'>,
+  ): void {
+    this.write(Buffer.from(encodeFrame({ ...fields, event, data: JSON.stringify(data) })));
+  }
+
+  private close(code: ServiceErrorCode, graceMs: number): void {
+    this.endCode = code;
+    this.isClosed = true;
+    this.settleDrained();
+    this.sink.end();
+    const timer = setTimeout(() => this.sink.destroy(), graceMs).unref();
+    this.sink.once('close', () => clearTimeout(timer));
+  }
+
+  private settleDrained(): void {
+    const waiting = this.onDrained ?? [];
+    this.onDrained = null;
+    for (const resolve of waiting) resolve();
+  }
+}
+
+/** One function for the listeners of all streams. */
+function destroyIt(this: Writable): void {
+  this.destroy();
+}
