@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { RealtimeClient, type RealtimeClientOptions } from '@sluice/sdk';
+import { type FetchLike, RealtimeClient, type RealtimeClientOptions } from '@sluice/sdk';
 
 const WHERE = { endpoint: 'http://127.0.0.1:3000', workspace: 'acme' };
 
@@ -63,14 +63,15 @@ describe('the options of a client', () => {
   });
 
   it('are held apart by their types', () => {
+    const credentials = { clientId: 'a', clientSecret: 'b' };
     // @ts-expect-error: no way of getting a token
     expect(() => new RealtimeClient(WHERE)).toThrow(TypeError);
     // @ts-expect-error: two ways of getting a token
-    expect(
-      () => new RealtimeClient({ ...WHERE, token: 't', clientId: 'a', clientSecret: 'b' }),
-    ).toThrow();
+    expect(() => new RealtimeClient({ ...WHERE, ...credentials, token: 't' })).toThrow(TypeError);
     // @ts-expect-error: half a way of getting a token
     expect(() => new RealtimeClient({ ...WHERE, clientId: 'a' })).toThrow(TypeError);
+    const platform: FetchLike = fetch;
+    expect(new RealtimeClient({ ...WHERE, ...credentials, fetch: platform }).state).toBe('idle');
   });
 });
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { RealtimeClient, type RealtimeClientOptions } from '@sluice/sdk';
 import {
   cursorAt,
@@ -279,42 +279,6 @@ describe('a client', () => {
         { code: 'TOKEN_PROVIDER_ERROR', status: 401, willRetry: false },
       ]);
       expect(client.state).toBe('failed');
-    });
-  });
-
-  describe('whose callback throws', () => {
-    const thrown = new Error('a mistake of the application');
-    const mistaken = (): never => {
-      throw thrown;
-    };
-
-    afterEach(() => {
-      Reflect.deleteProperty(globalThis, 'reportError');
-      jest.restoreAllMocks();
-    });
-
-    it('goes on, and reports each mistake', async () => {
-      const reportError = jest.fn();
-      Object.assign(globalThis, { reportError });
-      server.script(
-        stream(frames.connected(0), frames.event(1), frames.event(2), frames.error('FORBIDDEN')),
-        stream(frames.connected(0)),
-      );
-      const { ready } = make().subscribe({ ...seen, onConnected: mistaken, onEvent: mistaken });
-      await ready;
-      await seen.until(({ errors }) => errors.length === 1);
-      expect(seen.errors).toMatchObject([{ code: 'FORBIDDEN' }]);
-      expect(reportError.mock.calls).toEqual([[thrown], [thrown], [thrown]]);
-    });
-
-    it('throws it as an uncaught error where the platform has no reportError', async () => {
-      const tasks: (() => void)[] = [];
-      jest.spyOn(globalThis, 'queueMicrotask').mockImplementation((task) => void tasks.push(task));
-      server.script(stream(frames.connected(0), frames.event(1)));
-      make().subscribe({ ...seen, onConnected: mistaken });
-      await seen.until(({ events }) => events.length === 1);
-      expect(tasks).toHaveLength(1);
-      expect(tasks[0]).toThrow(thrown);
     });
   });
 });

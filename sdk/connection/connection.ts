@@ -76,7 +76,7 @@ export class Connection {
     for (;;) {
       const waitMs = await this.#attempt(signal);
       if (signal.aborted || waitMs === null) return;
-      await pause(waitMs, signal).catch(() => {});
+      await pause(waitMs, signal);
       if (signal.aborted) return;
       this.#enter('authorizing', true);
     }

@@ -26,6 +26,7 @@ export class Hub implements GroupHost {
   private readonly timers: NodeJS.Timeout[];
   private streams = 0;
   private isDraining = false;
+  private readonly onEmpty: (() => void)[] = [];
 
   constructor(
     private readonly log: EventLog,
@@ -63,7 +64,7 @@ export class Hub implements GroupHost {
       follower = create(start);
       if (follower !== null) this.add(hub, follower);
     } finally {
-      if (follower === null) this.streams--;
+      if (follower === null) this.release();
       if (hub !== undefined) {
         hub.pending--;
         this.closeIfUnused(hub);
@@ -73,7 +74,7 @@ export class Hub implements GroupHost {
 
   /** Forgets a stream whose socket has closed. */
   remove(follower: Follower): void {
-    this.streams--;
+    this.release();
     this.lagging.delete(follower);
     this.expiries.remove(follower, follower.expiresAt * 1_000);
     const hub = this.workspaces.get(follower.workspace);
@@ -82,10 +83,14 @@ export class Hub implements GroupHost {
     this.closeIfUnused(hub);
   }
 
-  /** Opens no more streams, and sends those that are open away, spread over `windowMs`. */
+  /**
+   * Opens no more streams, and sends those that are open away, to come back spread over `windowMs`. Resolves when the
+   * last one has closed; each does so within its grace.
+   */
   async drain(windowMs: number): Promise<void> {
     this.isDraining = true;
     await this.each((follower) => follower.drain(Math.floor(Math.random() * windowMs)));
+    if (this.streams > 0) await new Promise<void>((resolve) => this.onEmpty.push(resolve));
   }
 
   close(): void {
@@ -109,6 +114,11 @@ export class Hub implements GroupHost {
     group.detach(follower);
     this.watchLag(follower);
     this.startCatchUp(hub, follower);
+  }
+
+  private release(): void {
+    this.streams--;
+    if (this.streams === 0) for (const resolve of this.onEmpty.splice(0)) resolve();
   }
 
   private admit(): void {

@@ -109,7 +109,7 @@ export async function changePrivateFile(
 }
 
 async function takeLock(lock: string, patienceMs: number): Promise<FileHandle> {
-  for (let waitedMs = 9e9; ; waitedMs += LOCK_RETRY_MS) {
+  for (let waitedMs = 0; ; waitedMs += LOCK_RETRY_MS) {
     try {
       return await open(lock, 'wx', FILE_MODE);
     } catch (error) {

@@ -45,7 +45,13 @@ export async function startPlayground(options: ServiceOptions = {}): Promise<Pla
       service,
       proxy,
       token,
-      publish: (events) => publish(service.url, token, events),
+      publish: async (events) => {
+        try {
+          return await publish(service.url, token, events);
+        } catch (cause) {
+          throw new Error(`could not publish: ${service.describe()}`, { cause });
+        }
+      },
       [Symbol.asyncDispose]: dispose,
     };
   } catch (error) {

@@ -121,6 +121,12 @@ export class Service implements AsyncDisposable {
     this.#port = Number(LISTENS.exec(line)?.[2]);
   }
 
+  /** Whether it runs and what it said last, for the message of a failure. */
+  describe(): string {
+    const state = this.#run === null ? 'has ended' : 'runs';
+    return `the service ${state}; its last words: ${this.stderr.items.slice(-5).join('\n') || 'none'}`;
+  }
+
   /** Asks the service to end as a terminal or a supervisor would. */
   async stop(signal: NodeJS.Signals = 'SIGINT'): Promise<Exit> {
     return await this.#end(signal);

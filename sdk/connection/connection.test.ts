@@ -1,0 +1,121 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { TERMINAL_RETRY_MS } from '@sluice/protocol';
+import { StaticToken } from '../auth/static-token.js';
+import { TokenManager } from '../auth/token-manager.js';
+import { RealtimeError } from '../errors.js';
+import { Connection } from './connection.js';
+import type { StreamListener, StreamRequest, Transport } from './transport.js';
+
+/** A transport whose streams the test speaks for. */
+class SpokenTransport implements Transport {
+  readonly streams: { listener: StreamListener; fail(error: RealtimeError): void }[] = [];
+
+  run(_: StreamRequest, listener: StreamListener, signal: AbortSignal): Promise<void> {
+    return new Promise((_resolve, fail) => {
+      signal.addEventListener('abort', () => fail(signal.reason), { once: true });
+      this.streams.push({ listener, fail });
+    });
+  }
+
+  /** Lets the last stream in, as the service does. */
+  letIn(): void {
+    this.listener?.onActivity();
+    this.listener?.onFrame({
+      event: 'stream.connected',
+      data: '{"connectionId":"c","workspace":"w","subject":"s","expiresAt":"t","resumed":"fresh"}',
+    });
+  }
+
+  get listener(): StreamListener | undefined {
+    return this.streams.at(-1)?.listener;
+  }
+}
+
+describe('the pauses of a connection', () => {
+  let transport: SpokenTransport;
+  let connection: Connection;
+  let errors: RealtimeError[];
+
+  beforeEach(async () => {
+    jest.useFakeTimers();
+    jest.spyOn(Math, 'random').mockReturnValue(1);
+    transport = new SpokenTransport();
+    errors = [];
+    connection = new Connection({
+      transport,
+      tokens: new TokenManager(new StaticToken('t')),
+      backoff: { baseMs: 500, ceilMs: 30_000 },
+      heartbeatTimeoutMs: 45_000,
+      topics: [],
+      types: [],
+      lastEventId: null,
+      listener: {
+        onConnected: () => {},
+        onDisconnected: () => {},
+        onEvent: () => {},
+        onGap: () => {},
+        onError: (error) => errors.push(error),
+      },
+    });
+    connection.open();
+    await jest.advanceTimersByTimeAsync(0);
+  });
+  afterEach(() => {
+    connection.close();
+    expect(jest.getTimerCount()).toBe(0);
+    jest.restoreAllMocks();
+    jest.useRealTimers();
+  });
+
+  /** Ends the stream, and measures the pause until the next one. */
+  async function pauseAfter(error = new RealtimeError('NETWORK_ERROR')): Promise<number> {
+    const { length } = transport.streams;
+    transport.streams.at(-1)?.fail(error);
+    const start = performance.now();
+    await jest.advanceTimersByTimeAsync(0);
+    while (transport.streams.length === length) await jest.advanceTimersToNextTimerAsync();
+    return performance.now() - start;
+  }
+
+  it('grow while streams are let in and break again at once', async () => {
+    const pauses: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      transport.letIn();
+      pauses.push(await pauseAfter());
+    }
+    expect(pauses).toEqual([500, 1_000, 2_000, 4_000]);
+    expect(errors.every(({ willRetry }) => willRetry)).toBe(true);
+  });
+
+  it('begin anew after ten healthy seconds', async () => {
+    expect(await pauseAfter()).toBe(500);
+    transport.letIn();
+    await jest.advanceTimersByTimeAsync(9_999);
+    expect(await pauseAfter()).toBe(1_000);
+    transport.letIn();
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(await pauseAfter()).toBe(500);
+  });
+
+  it('are as long as the service asks for', async () => {
+    expect(await pauseAfter(new RealtimeError('UNAVAILABLE', { retryAfterMs: 7_000 }))).toBe(7_000);
+  });
+
+  it('heed the retry of the stream, but not a terminal one', async () => {
+    transport.listener?.onFrame({ retry: TERMINAL_RETRY_MS });
+    expect(await pauseAfter()).toBe(500);
+    transport.listener?.onFrame({ retry: 3_000 });
+    expect(await pauseAfter()).toBe(6_000);
+  });
+
+  it('come when nothing was heard for the time of the watchdog, which every sign of life puts off', async () => {
+    transport.letIn();
+    await jest.advanceTimersByTimeAsync(44_999);
+    transport.listener?.onActivity();
+    await jest.advanceTimersByTimeAsync(44_999);
+    expect(connection.state).toBe('connected');
+    await jest.advanceTimersByTimeAsync(1);
+    expect(connection.state).toBe('reconnecting');
+    expect(errors).toMatchObject([{ code: 'HEARTBEAT_TIMEOUT', willRetry: true }]);
+  });
+});
