@@ -6,7 +6,7 @@ export class AbortScope {
   readonly #controller = new AbortController();
   readonly #outer: AbortSignal | null;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
-  readonly #follow = (): void => this.#controller.abort(this.#outer?.reason);
+  readonly #follow = (): void => this.abort(this.#outer?.reason);
 
   constructor(outer: AbortSignal | null) {
     this.#outer = outer;
@@ -18,7 +18,9 @@ export class AbortScope {
     return this.#controller.signal;
   }
 
-  abort(reason: unknown): void {
+  abort(reason?: unknown): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
     this.#controller.abort(reason);
   }
 
@@ -33,11 +35,9 @@ export class AbortScope {
   }
 
   end(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
     this.#outer?.removeEventListener('abort', this.#follow);
     // Frees what still listens to the signal: a body that nobody will read any more holds a socket.
-    this.#controller.abort();
+    this.abort();
   }
 }
 

@@ -15,11 +15,11 @@ export interface ConnectOptions {
   readonly workspace: string;
   /** Default: the platform's `fetch`. It must honour `redirect: 'manual'`. */
   readonly fetch?: FetchLike;
-  /** Pauses before new attempts, in milliseconds. Default: `{ baseMs: 500, ceilMs: 30_000 }`. */
+  /** Pauses before new attempts. Default: `{ baseMs: 500, ceilMs: 30_000 }`; both at most 300,000. */
   readonly backoff?: Partial<Backoff>;
   /**
    * Milliseconds of silence after which a stream is taken for dead and opened anew.
-   * Default: 45,000, three heartbeats of the service.
+   * Default: 45,000, three heartbeats of the service; at most 300,000.
    */
   readonly heartbeatTimeoutMs?: number;
   /** Closes the client when it aborts. */
@@ -56,7 +56,7 @@ export interface ClientSettings {
 
 /** @throws TypeError that names the option at fault, never its value where that is a secret. */
 export function checkClientOptions(options: RealtimeClientOptions): ClientSettings {
-  const endpoint = checkUrl('endpoint', options.endpoint);
+  const endpoint = checkEndpoint(options.endpoint);
   const { workspace, signal = null } = options;
   if (typeof workspace !== 'string' || !isWorkspace(workspace)) {
     throw new TypeError('"workspace" must be 1 to 64 letters, digits, "_" and "-"');
@@ -112,22 +112,28 @@ function checkSource(
     );
   }
   return new ClientCredentials({
-    tokenEndpoint: checkUrl('tokenEndpoint', tokenEndpoint),
+    tokenEndpoint: checkUrl('tokenEndpoint', tokenEndpoint).href,
     clientId,
     clientSecret,
     fetch,
   });
 }
 
-function checkUrl(name: string, value: unknown): string {
+function checkEndpoint(value: unknown): string {
+  const url = checkUrl('endpoint', value);
+  if (url.search) throw new TypeError('"endpoint" must be a URL without a query');
+  return url.origin + url.pathname.replace(/\/+$/, '');
+}
+
+function checkUrl(name: string, value: unknown): URL {
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : null;
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new TypeError(`"${name}" must be an absolute http or https URL`);
   }
-  if (url.username || url.password || url.search || url.hash) {
-    throw new TypeError(`"${name}" must be a URL without credentials, query and fragment`);
+  if (url.username || url.password || url.hash) {
+    throw new TypeError(`"${name}" must be a URL without credentials and fragment`);
   }
-  return url.origin + url.pathname.replace(/\/+$/, '');
+  return url;
 }
 
 function checkBackoff({ baseMs, ceilMs }: Backoff): Backoff {

@@ -115,6 +115,27 @@ describe('closing', () => {
   });
 });
 
+describe('unsubscribing from within onDisconnected', () => {
+  it('keeps back the error that would come next', async () => {
+    const server = await FaultServer.start();
+    const client = new RealtimeClient({ endpoint: server.scripted, workspace: 'acme', token: 't' });
+    const seen = new SubscriptionRecorder();
+    server.script(stream(frames.connected(0), frames.error('FORBIDDEN')));
+    const subscription = client.subscribe({
+      ...seen,
+      onDisconnected: (disconnection) => {
+        subscription.unsubscribe();
+        seen.onDisconnected(disconnection);
+      },
+    });
+    await seen.until(({ disconnected }) => disconnected.length === 1);
+    expect(seen.errors).toEqual([]);
+    expect(client.state).toBe('idle');
+    client.close();
+    await server.close();
+  });
+});
+
 describe('a client that is made and not used', () => {
   it('touches neither fetch nor timers', () => {
     const fetch = jest.spyOn(globalThis, 'fetch');

@@ -17,6 +17,9 @@ import { openLmdbEventLog } from './log/lmdb-event-log.js';
 import { Publisher } from './log/publisher.js';
 import type { Log } from './ops/log.js';
 
+/** How long the tokens of the embedded issuer live, where the rules for tokens allow it. */
+const TOKEN_LIFETIME_SECONDS = 900;
+
 /** What an application may put in the place of a part of the service. */
 export interface Substitutes {
   /** Default: the permissions that the token itself names. */
@@ -51,7 +54,9 @@ export async function compose(
   routes.use(createRealtimeRoutes({ gate, hub, publisher, log, config }));
   if (issuer !== null) {
     const clients = await openClientStore(config);
-    routes.use(createIssuerRoutes({ issuer, clients, isExposed: config.issuerExposed, log }));
+    const lifetimeSeconds = Math.min(TOKEN_LIFETIME_SECONDS, config.tokens.maxLifetimeSeconds);
+    const isExposed = config.issuerExposed;
+    routes.use(createIssuerRoutes({ issuer, clients, isExposed, lifetimeSeconds, log }));
   }
 
   return {

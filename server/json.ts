@@ -5,8 +5,6 @@ export class JsonFault extends Error {
 
 export interface JsonRules {
   readonly maxDepth: number;
-  /** Names that no object may use, at any depth. */
-  readonly forbiddenNames?: readonly string[];
 }
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -33,7 +31,7 @@ export function parseJson(bytes: Uint8Array, rules: JsonRules): unknown {
   }
 }
 
-function checkStructure(text: string, { maxDepth, forbiddenNames = [] }: JsonRules): void {
+function checkStructure(text: string, { maxDepth }: JsonRules): void {
   // For each open bracket the names seen in it; an array has none.
   const open: (Set<string> | null)[] = [];
   let candidate: string | null = null;
@@ -45,16 +43,15 @@ function checkStructure(text: string, { maxDepth, forbiddenNames = [] }: JsonRul
     } else if (token === '}' || token === ']') {
       open.pop();
     } else if (token === ':' && candidate !== null) {
-      noteName(candidate, open.at(-1) ?? null, forbiddenNames);
+      noteName(candidate, open.at(-1) ?? null);
     }
     candidate = token.startsWith('"') ? token : null;
   }
 }
 
-function noteName(quoted: string, names: Set<string> | null, forbidden: readonly string[]): void {
+function noteName(quoted: string, names: Set<string> | null): void {
   if (names === null) return;
   const name = unquote(quoted);
-  if (forbidden.includes(name)) throw new JsonFault('has a name that is not allowed');
   if (names.has(name)) throw new JsonFault('has the same name twice in an object');
   names.add(name);
 }

@@ -77,14 +77,23 @@ describe('the token manager', () => {
     expect(source.signals[0]?.aborted).toBe(true);
   });
 
-  it('hears no late answer of a source that was replaced', async () => {
-    const old = tokens.get();
-    // The answer is there, but nobody has been told of it yet.
-    source.asked[0]?.answer({ value: 'old', lifetimeMs: null });
-    tokens.replaceSource(new StaticToken('new'));
-    await expect(old).rejects.toMatchObject({ code: 'CLOSED' });
-    expect((await tokens.get()).value).toBe('new');
-    expect((await tokens.get()).value).toBe('new');
-    expect(tokens.canRenew).toBe(false);
+  it.each([0, 1, 2, 3, 4, 5, 6])(
+    'hears no answer of a source that was replaced %d turns after it was given',
+    async (turns) => {
+      const old = tokens.get().catch(() => null);
+      source.asked[0]?.answer({ value: 'old', lifetimeMs: null });
+      for (let i = 0; i < turns; i++) await null;
+      tokens.replaceSource(new StaticToken('new'));
+      await old;
+      expect((await tokens.get()).value).toBe('new');
+      expect(tokens.canRenew).toBe(false);
+    },
+  );
+
+  it('calls off what is under way when it is closed', async () => {
+    const pending = tokens.get();
+    tokens.close();
+    await expect(pending).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(source.signals[0]?.aborted).toBe(true);
   });
 });

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { TERMINAL_RETRY_MS } from '@sluice/protocol';
-import { StaticToken } from '../auth/static-token.js';
 import { TokenManager } from '../auth/token-manager.js';
 import { RealtimeError } from '../errors.js';
 import { Connection } from './connection.js';
@@ -43,7 +42,10 @@ describe('the pauses of a connection', () => {
     errors = [];
     connection = new Connection({
       transport,
-      tokens: new TokenManager(new StaticToken('t')),
+      tokens: new TokenManager({
+        canRenew: true,
+        fetch: async () => ({ value: 't', lifetimeMs: null }),
+      }),
       backoff: { baseMs: 500, ceilMs: 30_000 },
       heartbeatTimeoutMs: 45_000,
       topics: [],
@@ -95,6 +97,26 @@ describe('the pauses of a connection', () => {
     transport.letIn();
     await jest.advanceTimersByTimeAsync(10_000);
     expect(await pauseAfter()).toBe(500);
+  });
+
+  it('are none for a token that has run out, unless that happens again and again', async () => {
+    const pauses: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      pauses.push(await pauseAfter(new RealtimeError('TOKEN_EXPIRED')));
+      transport.letIn();
+    }
+    expect(pauses).toEqual([0, 1_000, 2_000]);
+  });
+
+  it('grow where a service drains as soon as it lets streams in', async () => {
+    const starts: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      transport.letIn();
+      transport.listener?.onFrame({ event: 'stream.draining', data: '{"reconnectInMs":0}' });
+      starts.push(await pauseAfter());
+    }
+    expect(starts).toEqual([500, 1_000, 2_000]);
+    expect(errors).toEqual([]);
   });
 
   it('are as long as the service asks for', async () => {

@@ -99,7 +99,8 @@ export class Connection {
       const stream = new Stream(request, this.#resumePoint, heartbeatTimeoutMs, handlers, signal);
       const waitMs = await stream.run(transport);
       this.#enter('reconnecting', true);
-      return waitMs;
+      // The backoff keeps a service that drains again and again from being hammered.
+      return Math.max(waitMs, this.#nextBackoffMs());
     } catch (error) {
       return signal.aborted ? null : this.#onFailure(error, token);
     }
@@ -134,7 +135,8 @@ export class Connection {
       // The stream still lives. If there is no token when it ends, that is the time to say so.
       return;
     }
-    this.open();
+    // The stream may have ended meanwhile; then the next one has the new token anyway.
+    if (!signal.aborted && this.#state === 'connected') this.open();
   }
 
   #onFailure(thrown: unknown, token: Token | null): number | null {
@@ -156,10 +158,14 @@ export class Connection {
   }
 
   #waitMs(error: RealtimeError, isRenewal: boolean): number {
-    const failures = this.#failures++;
+    const isFirst = this.#failures === 0;
+    const waitMs = Math.max(this.#nextBackoffMs(), error.retryAfterMs ?? 0);
     // A token that has run out says nothing against the service. If it happens again and again, something is wrong.
-    if (isRenewal && failures === 0) return 0;
-    return Math.max(backoffMs(failures, this.#backoff, Math.random()), error.retryAfterMs ?? 0);
+    return isRenewal && isFirst ? 0 : waitMs;
+  }
+
+  #nextBackoffMs(): number {
+    return backoffMs(this.#failures++, this.#backoff, Math.random());
   }
 
   /** Enters a state without a stream, and tells of the stream that was there until now. */

@@ -8,7 +8,7 @@ import { FrameReader, FrameTooLongError } from './frame-reader.js';
 import { isEventStream, readRefusal } from './refusal.js';
 import type { StreamListener, StreamRequest, Transport } from './transport.js';
 
-/** Longest frame, in characters: four times what the largest event should ever need. */
+/** Longest frame, in characters: far above any event, far below what would hurt. */
 const MAX_FRAME_LENGTH = 4 * 1024 * 1024;
 const DEFAULT_HEAD_TIMEOUT_MS = 15_000;
 

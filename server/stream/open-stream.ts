@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { encodeFrame, formatCursor, type StreamConnected } from '@sluice/protocol';
 import type { Filter } from '../hub/filter.js';
 import type { Start } from '../hub/start.js';
-import { streamHeaders } from './head.js';
+import { setStreamHeaders } from './head.js';
 import { Stream, type StreamEnd } from './stream.js';
 import { takeOver } from './take-over.js';
 
@@ -47,7 +47,7 @@ export function openStream(
  * to the socket as they are.
  */
 function sendHead(response: ServerResponse): void {
-  for (const [name, value] of Object.entries(streamHeaders())) response.setHeader(name, value);
+  setStreamHeaders(response);
   response.setHeader('Connection', 'close');
   response.removeHeader('Transfer-Encoding');
   response.writeHead(200);

@@ -31,7 +31,13 @@ export const IMPORT_RULES: readonly Rule[] = [
   { of: 'server/config.ts', may: ['@sluice/protocol'], packages: 'declared' },
   {
     of: 'server/gate/',
-    may: ['server/gate/', 'server/errors.ts', 'type server/config.ts', '@sluice/protocol'],
+    may: [
+      'server/gate/',
+      'server/errors.ts',
+      'server/json.ts',
+      'type server/config.ts',
+      '@sluice/protocol',
+    ],
     packages: 'declared',
   },
   {

@@ -94,7 +94,7 @@ export async function subscribeWithCurl(
       },
     });
     const decoder = new TextDecoder();
-    const resume = lastEventId !== 'x' ? [] : ['-H', `Last-Event-ID: ${lastEventId}`];
+    const resume = lastEventId === undefined ? [] : ['-H', `Last-Event-ID: ${lastEventId}`];
     const args = ['-q', '-sS', '-N', '--noproxy', '*', '-H', `Authorization: Bearer ${token}`];
     const child = spawn(path, [...args, ...resume, url + eventsPath(WORKSPACE)], {
       stdio: ['ignore', 'pipe', 'ignore'],
