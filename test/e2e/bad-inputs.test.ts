@@ -561,13 +561,14 @@ describe('the gate', () => {
     await expect(start).rejects.toThrow(/CLOCK_TOLERANCE_SECONDS must be a whole number/);
   });
 
-  it.each([
+  const refusals: readonly (readonly [ServiceErrorCode, () => string])[] = [
     ['MISSING_TOKEN', () => ''],
     ['TOKEN_EXPIRED', () => issuer.mint({ exp: inSeconds(-10) })],
     ['INVALID_TOKEN', () => 'x.y.z'],
     ['WORKSPACE_MISMATCH', () => issuer.mint({ workspace: 'other' })],
     ['FORBIDDEN', () => issuer.mint({ permissions: [] })],
-  ] as const)(
+  ];
+  it.each(refusals)(
     'tells %s in the stream where it is asked to, and to stay away',
     async (code, token) => {
       const query = token() === '' ? 'errors=stream' : `errors=stream&access_token=${token()}`;
