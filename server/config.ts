@@ -94,7 +94,7 @@ export function readConfig(env: Environment): Config {
 
   if (jwksUri !== null) {
     for (const name of ['TOKEN_ISSUER', 'TOKEN_AUDIENCE']) {
-      if (!env[name]) faults.push(`${name} must be set when JWKS_URI is set`);
+      if (read.text(name, '') === '') faults.push(`${name} must be set when JWKS_URI is set`);
     }
   }
   if (jwksUri !== null && issuerEnabled) {

@@ -8,8 +8,6 @@ export interface JsonRules {
 }
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-// A string, or a character that opens, closes or separates. What else a text holds is for JSON.parse to judge.
-const TOKEN = /"(?:[^"\\]|\\.)*"|[[\]{}:,]/gs;
 
 /**
  * Parses JSON of which several readers shall think alike: UTF-8 without faults, no name twice in an object
@@ -31,22 +29,43 @@ export function parseJson(bytes: Uint8Array, rules: JsonRules): unknown {
   }
 }
 
+/** Looks at names and brackets alone, in time that grows with the text; the rest is for JSON.parse to judge. */
 function checkStructure(text: string, { maxDepth }: JsonRules): void {
   // For each open bracket the names seen in it; an array has none.
   const open: (Set<string> | null)[] = [];
+  const marks = /["[\]{}:,]/g;
   let candidate: string | null = null;
-  for (const [token] of text.matchAll(TOKEN)) {
-    if (token === '{' || token === '[') {
-      if (open.push(token === '{' ? new Set() : null) > maxDepth) {
+  for (let match = marks.exec(text); match !== null; match = marks.exec(text)) {
+    const [mark] = match;
+    if (mark === '"') {
+      marks.lastIndex = endOfString(text, match.index);
+      candidate = text.slice(match.index, marks.lastIndex);
+      continue;
+    }
+    if (mark === '{' || mark === '[') {
+      if (open.push(mark === '{' ? new Set() : null) > maxDepth) {
         throw new JsonFault(`is nested deeper than ${maxDepth} levels`);
       }
-    } else if (token === '}' || token === ']') {
+    } else if (mark === '}' || mark === ']') {
       open.pop();
-    } else if (token === ':' && candidate !== null) {
+    } else if (mark === ':' && candidate !== null) {
       noteName(candidate, open.at(-1) ?? null);
     }
-    candidate = token.startsWith('"') ? token : null;
+    candidate = null;
   }
+}
+
+/** The index behind the string that begins at `start`: that of the text's end where the string has none. */
+function endOfString(text: string, start: number): number {
+  let quote = text.indexOf('"', start + 1);
+  while (quote >= 0 && isEscaped(text, quote)) quote = text.indexOf('"', quote + 1);
+  return quote < 0 ? text.length : quote + 1;
+}
+
+function isEscaped(text: string, index: number): boolean {
+  let first = index;
+  while (text[first - 1] === '\\') first--;
+  return (index - first) % 2 === 1;
 }
 
 function noteName(quoted: string, names: Set<string> | null): void {

@@ -5,7 +5,7 @@ import { createFilter } from '../hub/filter.js';
 import type { Hub } from '../hub/hub.js';
 import type { Log } from '../ops/log.js';
 import { type Opening, openStream } from '../stream/open-stream.js';
-import type { Stream, StreamEnd } from '../stream/stream.js';
+import type { OnClose } from '../stream/stream.js';
 import { logRefusal, toSluiceError } from './error-handler.js';
 import { streamProblem } from './problem.js';
 import { carrierOf, workspaceOf } from './request.js';
@@ -21,10 +21,11 @@ export interface SubscribeParts {
 
 /** `GET /realtime/workspace/:ws/events` */
 export function createSubscribeRoute(parts: SubscribeParts) {
+  const onClose = createOnClose(parts);
   return async (request: Request, response: Response): Promise<void> => {
     const errorsInStream = wantsErrorsInStream(request);
     try {
-      await subscribe(parts, request, response);
+      await subscribe(parts, request, response, onClose);
     } catch (error) {
       const refusal = toSluiceError(error);
       if (!errorsInStream || response.headersSent) throw refusal;
@@ -35,9 +36,10 @@ export function createSubscribeRoute(parts: SubscribeParts) {
 }
 
 async function subscribe(
-  { gate, hub, log, limits }: SubscribeParts,
+  { gate, hub, limits }: SubscribeParts,
   request: Request,
   response: Response,
+  onClose: OnClose,
 ): Promise<void> {
   const workspace = workspaceOf(request);
   const principal = await gate.identify(carrierOf(request), workspace);
@@ -57,15 +59,16 @@ async function subscribe(
     retryMs: limits.retryMs,
   };
   await hub.subscribe(workspace, cursor, (start) =>
-    openStream(request, response, opening, start, (stream, end) => {
-      hub.remove(stream);
-      logEnd(log, stream, end);
-    }),
+    openStream(request, response, opening, start, onClose),
   );
 }
 
-function logEnd(log: Log, stream: Stream, { code, bytes, openedAt }: StreamEnd): void {
-  const { workspace, subject, requestId } = stream;
-  const durationMs = Date.now() - openedAt;
-  log.info({ workspace, subject, requestId, code, bytes, durationMs }, 'stream ended');
+/** One function for all streams, made where no request is in sight: what it could see, each stream would keep alive. */
+function createOnClose({ hub, log }: SubscribeParts): OnClose {
+  return (stream, { code, bytes, openedAt }) => {
+    hub.remove(stream);
+    const { workspace, subject, requestId } = stream;
+    const durationMs = Date.now() - openedAt;
+    log.info({ workspace, subject, requestId, code, bytes, durationMs }, 'stream ended');
+  };
 }

@@ -11,6 +11,8 @@ export class Deadlines<Item> {
     const step = stepOf(time);
     const items = this.byStep.get(step) ?? new Set();
     this.byStep.set(step, items.add(item));
+    // A clock that was set back since the last look: the next one must begin before this item.
+    this.lastStep = Math.min(this.lastStep, step - 1);
   }
 
   /** @param time the one it was added with. */

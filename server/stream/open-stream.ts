@@ -4,7 +4,7 @@ import { encodeFrame, formatCursor, type StreamConnected } from '@sluice/protoco
 import type { Filter } from '../hub/filter.js';
 import type { Start } from '../hub/start.js';
 import { setStreamHeaders } from './head.js';
-import { Stream, type StreamEnd } from './stream.js';
+import { type OnClose, Stream } from './stream.js';
 import { takeOver } from './take-over.js';
 
 export interface Opening {
@@ -24,7 +24,7 @@ export function openStream(
   response: ServerResponse,
   opening: Opening,
   start: Start,
-  onClose: (stream: Stream, end: StreamEnd) => void,
+  onClose: OnClose,
 ): Stream | null {
   if (response.socket === null || response.socket.destroyed) return null;
   // Head and first frames in one segment.

@@ -40,6 +40,8 @@ export interface StreamOptions {
   readonly requestId: string;
 }
 
+export type OnClose = (stream: Stream, end: StreamEnd) => void;
+
 /** One open SSE connection whose head has been sent. */
 export class Stream implements Follower {
   readonly workspace: string;
@@ -63,7 +65,7 @@ export class Stream implements Follower {
   constructor(
     private readonly sink: Writable,
     options: StreamOptions,
-    onClose: (stream: Stream, end: StreamEnd) => void,
+    onClose: OnClose,
   ) {
     this.workspace = options.workspace;
     this.epoch = options.epoch;
