@@ -19,8 +19,7 @@ const config: Config = {
   },
   // Sources import each other as the built files do: by `.js` names, and by package across the workspaces.
   moduleNameMapper: {
-    // An ES module that jwks-rsa requires: Node can do that, Jest cannot before Node 24.9.
-    '^jose$': '<rootDir>/test/support/native-jose.cjs',
+    '^jose$': '<rootDir>/test/support/jose.cjs',
     '^@sluice/(protocol|server|sdk)$': '<rootDir>/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

@@ -42,6 +42,8 @@ export async function compose(
   substitutes: Substitutes = {},
 ): Promise<Service> {
   const issuer = config.issuerEnabled ? await openIssuerOf(config) : null;
+  const clients = config.issuerEnabled ? await openClientStore(config) : null;
+  // Last, since it is what must be let go of again.
   const eventLog = await openLmdbEventLog(join(config.dataDir, 'log'), config.retention);
   const gate = new Gate(
     new JwtTokenVerifier(keysOf(config, issuer), config.tokens),
@@ -52,8 +54,7 @@ export async function compose(
 
   const routes = Router({ caseSensitive: true, strict: true });
   routes.use(createRealtimeRoutes({ gate, hub, publisher, log, config }));
-  if (issuer !== null) {
-    const clients = await openClientStore(config);
+  if (issuer !== null && clients !== null) {
     const lifetimeSeconds = Math.min(TOKEN_LIFETIME_SECONDS, config.tokens.maxLifetimeSeconds);
     const isExposed = config.issuerExposed;
     routes.use(createIssuerRoutes({ issuer, clients, isExposed, lifetimeSeconds, log }));

@@ -5,6 +5,7 @@ import { readConfig } from './config.js';
 import { SluiceError } from './errors.js';
 import type { PermissionChecker } from './gate/permission-checker.js';
 import { createErrorHandler } from './http/error-handler.js';
+import { nameRequest } from './http/request-id.js';
 import type { Published } from './log/publisher.js';
 import { type Log, silentLog } from './ops/log.js';
 
@@ -55,7 +56,10 @@ export function createRealtimeRouter(options: RealtimeRouterOptions): RealtimeRo
     }
     service.then(
       ({ routes }) => routes(request, response, next),
-      (cause: unknown) => next(new SluiceError('UNAVAILABLE', undefined, { cause })),
+      (cause: unknown) =>
+        nameRequest(request, response, () =>
+          next(new SluiceError('UNAVAILABLE', undefined, { cause })),
+        ),
     );
   });
   router.use(createErrorHandler(log));

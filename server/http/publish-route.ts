@@ -59,8 +59,17 @@ function createBodyReader({ maxBodyBytes }: PublishLimits) {
     const body: unknown = request.body;
     if (Buffer.isBuffer(body)) return body;
     // Where the application around this router has parsed the body already, its value is taken back to text.
-    return Buffer.from(body === undefined ? '' : JSON.stringify(body));
+    return Buffer.from(body === undefined ? '' : asJson(body));
   };
+}
+
+function asJson(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    // A parser takes what is nested deeper than the stack of whoever writes it.
+    throw new SluiceError('INVALID_REQUEST', 'The body is nested too deeply.', { cause });
+  }
 }
 
 function readIdempotencyKey(request: Request): string | null {

@@ -1,0 +1,99 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { LogEntry } from '../log/event-log.js';
+import { createFilter, type Filter, type Patterns, passes } from './filter.js';
+import { Group } from './group.js';
+import { GroupIndex } from './group-index.js';
+
+const HOST = { onBlocked() {}, onBehind() {} };
+const groupFor = (filter: Filter) => new Group(filter, 0, HOST);
+const forTopics = (...topics: string[]) =>
+  groupFor(createFilter({ topics, types: null, permitted: null }));
+
+function entry(topic: string, type = 'changed'): LogEntry {
+  return { offset: 1, topic, type, frame: Buffer.alloc(0) };
+}
+
+const name = fc.string({ unit: fc.constantFrom('a', 'b', '-'), minLength: 1, maxLength: 4 });
+const pattern = fc.string({
+  unit: fc.constantFrom('a', 'b', '-', '*'),
+  minLength: 1,
+  maxLength: 4,
+});
+const patterns: fc.Arbitrary<Patterns> = fc.option(fc.array(pattern, { maxLength: 4 }));
+const filter = fc
+  .record({ topics: patterns, types: patterns, permitted: patterns })
+  .map(createFilter);
+const step = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('add' as const), filter }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('remove' as const), which: fc.nat() }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('find' as const), topic: name, type: name }),
+  },
+);
+
+describe('the group index', () => {
+  it('finds those groups, and no others, that a look at each of them finds', () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 5, maxLength: 80 }), (steps) => {
+        const index = new GroupIndex();
+        const groups: Group[] = [];
+        for (const action of steps) {
+          if (action.do === 'add') {
+            const group = groupFor(action.filter);
+            groups.push(group);
+            index.add(group);
+          } else if (action.do === 'remove' && groups.length > 0) {
+            const [group] = groups.splice(action.which % groups.length, 1);
+            index.remove(group as Group);
+          } else if (action.do === 'find') {
+            const event = entry(action.topic, action.type);
+            const wanted = groups.filter((group) => passes(group.filter, event));
+            const found = index.find(event);
+            expect(found.size).toBe(wanted.length);
+            expect(wanted.every((group) => found.has(group))).toBe(true);
+          }
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('finds a group once, by however many of its patterns', () => {
+    const index = new GroupIndex();
+    const group = forTopics('orders', 'order*', 'o*', '*s');
+    index.add(group);
+    expect([...index.find(entry('orders'))]).toEqual([group]);
+  });
+
+  it('finds nothing when all have gone, and keeps nothing of them', () => {
+    const index = new GroupIndex();
+    const groups = [forTopics('a', 'b*', 'bc*'), forTopics('b*', '*'), forTopics('a')];
+    for (const group of groups) index.add(group);
+    for (const group of groups) index.remove(group);
+    expect(index.find(entry('a')).size).toBe(0);
+    expect(Object.values(index).map((map: Map<unknown, unknown>) => map.size)).toEqual([0, 0, 0]);
+  });
+
+  it('looks at the groups of a topic, and not at 10,000 others', () => {
+    const index = new GroupIndex();
+    let looks = 0;
+    for (let number = 0; number < 10_000; number++) {
+      const group = forTopics(`topic-${number}`, `room-${number}-*`);
+      const { filter: own } = group;
+      Object.defineProperty(group, 'filter', {
+        get: () => {
+          looks++;
+          return own;
+        },
+      });
+      index.add(group);
+    }
+    looks = 0;
+    expect(index.find(entry('topic-77')).size).toBe(1);
+    expect(index.find(entry('room-77-chat')).size).toBe(1);
+    expect(index.find(entry('elsewhere')).size).toBe(0);
+    expect(looks).toBeLessThan(10);
+  });
+});

@@ -1,0 +1,237 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import express, { type Express } from 'express';
+import request from 'supertest';
+import { RawStream } from '../test/support/raw-http.js';
+import {
+  EVENTS,
+  type Listening,
+  listen,
+  RecordedLog,
+  type TestService,
+  tokensOf,
+} from '../test/support/test-service.js';
+import { readConfig } from './config.js';
+import type { PermissionQuestion } from './gate/permission-checker.js';
+import { ConfigError, createRealtimeRouter, type RealtimeRouter } from './index.js';
+
+const EVENT = { topic: 'orders', type: 'order.created', data: { n: 1 } };
+
+let folder: string;
+let settings: Record<string, string>;
+let token: TestService['token'];
+const open: (() => Promise<void>)[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-router-'));
+  settings = { DATA_DIR: folder };
+  token = await tokensOf(readConfig(settings));
+});
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function router(options: Partial<Parameters<typeof createRealtimeRouter>[0]> = {}): RealtimeRouter {
+  const made = createRealtimeRouter({ settings, ...options });
+  // A test that closes it, or one that cannot open it, is no failure of the clearing up.
+  open.push(() => made.close().catch(() => {}));
+  return made;
+}
+
+/** An application that was there before, with a parser of its own. */
+function applicationWith(realtime: RealtimeRouter): Express {
+  const app = express();
+  app.use(express.json());
+  app.get('/before', (_, response) => void response.json({ route: 'before' }));
+  app.use(realtime);
+  app.get('/after', (_, response) => void response.json({ route: 'after' }));
+  app.post('/after', (asked, response) => void response.json({ echo: asked.body }));
+  return app;
+}
+
+async function serve(app: Express): Promise<Listening> {
+  const listening = await listen(app);
+  open.push(() => listening[Symbol.asyncDispose]());
+  return listening;
+}
+
+const subscribe = ({ port }: Listening, query = '') =>
+  RawStream.open({ port, path: `${EVENTS}?access_token=${token()}${query}` });
+
+const publishOver = (app: Express) =>
+  request(app).post(EVENTS).set('Authorization', `Bearer ${token()}`);
+
+describe('the realtime router', () => {
+  it('leaves the routes of the application alone', async () => {
+    const app = applicationWith(router());
+    expect((await request(app).get('/before')).body).toEqual({ route: 'before' });
+    expect((await request(app).get('/after')).body).toEqual({ route: 'after' });
+    expect((await request(app).post('/after').send({ a: 1 })).body).toEqual({ echo: { a: 1 } });
+    const { status, headers } = await request(app).get('/nowhere');
+    expect(status).toBe(404);
+    expect(headers['content-type']).toMatch(/html/);
+    expect(headers).not.toHaveProperty('x-request-id');
+  });
+
+  it('answers its own routes before it is ready', async () => {
+    const { status, body } = await publishOver(applicationWith(router())).send(EVENT);
+    expect(status).toBe(201);
+    expect(body.events).toHaveLength(1);
+  });
+
+  it('brings what code publishes to a subscriber', async () => {
+    const realtime = router();
+    const server = await serve(applicationWith(realtime));
+    using stream = await subscribe(server);
+    await stream.next('stream.connected');
+    const published = await realtime.publish('acme', [EVENT, { ...EVENT, id: 'mine' }]);
+    expect(published).toMatchObject({ repeated: false, events: [{}, { id: 'mine' }] });
+    for (const { id, cursor } of published.events) {
+      expect(await stream.next('message')).toMatchObject({ id: cursor, data: { ...EVENT, id } });
+    }
+  });
+
+  it('refuses what code publishes wrongly, and names the event', async () => {
+    const realtime = router();
+    await expect(realtime.publish('acme', [EVENT, { topic: 'orders' }])).rejects.toMatchObject({
+      code: 'INVALID_REQUEST',
+      message: expect.stringMatching(/^Event 1: /),
+    });
+    await expect(realtime.publish('acme', [])).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+  });
+
+  it('takes bodies that the application has parsed already', async () => {
+    const app = applicationWith(router());
+    const { status, body } = await publishOver(app).send([EVENT, EVENT]);
+    expect(status).toBe(201);
+    expect(body.events).toHaveLength(2);
+    const faulty = await publishOver(app).send([EVENT, { ...EVENT, topic: 'a\nb' }]);
+    expect(faulty.body).toMatchObject({
+      code: 'INVALID_REQUEST',
+      detail: expect.stringMatching(/^Event 1: /),
+    });
+  });
+
+  it('refuses a body that the application has parsed, however deep it is', async () => {
+    const app = applicationWith(router());
+    for (const depth of [100, 10_000, 45_000]) {
+      const { status, body } = await publishOver(app)
+        .type('json')
+        .send(`[${JSON.stringify(EVENT)},${'['.repeat(depth)}${']'.repeat(depth)}]`);
+      expect({ depth, status, code: body.code }).toEqual({
+        depth,
+        status: 400,
+        code: 'INVALID_REQUEST',
+      });
+    }
+  });
+
+  it('asks the permission checker of the application, with the whole question', async () => {
+    const asked: PermissionQuestion[] = [];
+    const app = applicationWith(
+      router({
+        permissionChecker: {
+          check(question) {
+            asked.push(question);
+            return { allowed: question.permission === 'realtime:subscribe', topics: ['order*'] };
+          },
+        },
+      }),
+    );
+    const server = await serve(app);
+    using stream = await subscribe(server, '&topics=orders,documents-*&topics=a&types=t');
+    expect((await stream.head).status).toBe(200);
+    const refused = await publishOver(app).send([EVENT, { ...EVENT, topic: 'a' }]);
+    expect(refused.body).toMatchObject({ code: 'FORBIDDEN' });
+    expect(asked).toEqual([
+      {
+        workspace: 'acme',
+        permission: 'realtime:subscribe',
+        topics: ['orders', 'documents-*', 'a'],
+        principal: {
+          subject: 'alice',
+          workspaces: ['acme'],
+          expiresAt: expect.any(Number),
+          claims: expect.objectContaining({ sub: 'alice', workspace: 'acme' }),
+        },
+      },
+      expect.objectContaining({ permission: 'realtime:publish', topics: ['orders', 'a'] }),
+    ]);
+  });
+
+  it('holds back events that the permission checker narrows a subscriber from', async () => {
+    const realtime = router({
+      permissionChecker: { check: () => ({ allowed: true, topics: ['order*'] }) },
+    });
+    const server = await serve(applicationWith(realtime));
+    using stream = await subscribe(server);
+    await stream.next('stream.connected');
+    await realtime.publish('acme', [{ ...EVENT, topic: 'secrets' }, EVENT]);
+    expect(await stream.next('message')).toMatchObject({ data: { topic: 'orders' } });
+    const events = stream.received.items.filter(({ kind }) => kind === 'event');
+    expect(events).toHaveLength(2);
+  });
+
+  it('sends its streams away when it is closed, and lets go of the folder', async () => {
+    const realtime = router();
+    const server = await serve(applicationWith(realtime));
+    using stream = await subscribe(server);
+    await stream.next('stream.connected');
+    const { events } = await realtime.publish('acme', [EVENT]);
+    await realtime.close();
+    expect(await stream.next('stream.draining')).toMatchObject({ data: { reconnectInMs: 0 } });
+    expect(await stream.next('stream.error')).toMatchObject({ data: { code: 'UNAVAILABLE' } });
+    expect(await stream.ended).toBe('end');
+
+    const second = router();
+    await second.ready;
+    const [{ cursor } = { cursor: '' }] = (await second.publish('acme', [EVENT])).events;
+    const [epoch] = events[0]?.cursor.split('-') ?? [];
+    expect(cursor).toBe(`${epoch}-2`);
+  });
+
+  it('takes no more streams and events when it is closed', async () => {
+    const realtime = router();
+    const app = applicationWith(realtime);
+    await realtime.close();
+    await expect(realtime.publish('acme', [EVENT])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    const { status, body } = await request(app).get(`${EVENTS}?access_token=${token()}`);
+    expect(status).toBe(503);
+    expect(body).toMatchObject({ code: 'UNAVAILABLE' });
+    expect((await request(app).get('/after')).status).toBe(200);
+  });
+
+  it('cannot be made with settings that cannot stand', () => {
+    const make = () =>
+      createRealtimeRouter({ settings: { ...settings, MAX_BATCH: 'many', HEARTBEAT_MS: '1' } });
+    expect(make).toThrow(ConfigError);
+    expect(make).toThrow(/HEARTBEAT_MS.*\n.*MAX_BATCH/);
+  });
+});
+
+describe('a realtime router whose folder is in use', () => {
+  it('says so, and leaves the application at work', async () => {
+    const first = router();
+    await first.ready;
+    const log = new RecordedLog();
+    const second = router({ log });
+    await expect(second.ready).rejects.toThrow('another Sluice process is using the data folder');
+    const app = applicationWith(second);
+
+    const { status, headers, body } = await publishOver(app).send(EVENT);
+    expect(status).toBe(503);
+    expect(headers['content-type']).toBe('application/problem+json');
+    expect(body).toMatchObject({ code: 'UNAVAILABLE', recoverable: true });
+    expect(body.requestId).toMatch(/^[0-9a-f-]{36}$/);
+    expect(JSON.stringify(body)).not.toContain(folder);
+    expect(log.lines).toContainEqual(expect.objectContaining({ level: 'error' }));
+    await expect(second.publish('acme', [EVENT])).rejects.toThrow();
+
+    expect((await request(app).get('/before')).body).toEqual({ route: 'before' });
+    expect((await request(app).get('/after')).body).toEqual({ route: 'after' });
+    await expect(first.publish('acme', [EVENT])).resolves.toMatchObject({ repeated: false });
+  });
+});
