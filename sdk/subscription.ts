@@ -28,7 +28,7 @@ export interface SubscribeOptions {
    */
   readonly onError: (error: RealtimeError) => void;
   /** The service has let the stream in: once at the start and after each reconnect. */
-  readonly onConnected: (connected: StreamConnected) => void;
+  readonly onConnected?: (connected: StreamConnected) => void;
   /** A stream that was connected is not any more. Not called for `unsubscribe()` and `close()`. */
   readonly onDisconnected?: (disconnection: Disconnection) => void;
   /** Events between `from` and the next one are lost: reload what you keep of them. */
@@ -76,7 +76,7 @@ export class Subscriber implements ConnectionListener {
 
   onConnected(connected: StreamConnected): void {
     this.#resolve();
-    this.#call(() => this.#options.onConnected(connected));
+    this.#call(() => this.#options.onConnected?.(connected));
   }
 
   onDisconnected(willReconnect: boolean): void {
@@ -113,10 +113,10 @@ export class Subscriber implements ConnectionListener {
 
 /** @throws TypeError that names the option at fault. */
 export function checkSubscribeOptions(options: SubscribeOptions): void {
-  for (const name of ['onEvent', 'onError', 'onConnected'] as const) {
+  for (const name of ['onEvent', 'onError'] as const) {
     if (typeof options[name] !== 'function') throw new TypeError(`"${name}" must be a function`);
   }
-  for (const name of ['onDisconnected', 'onGap'] as const) {
+  for (const name of ['onConnected', 'onDisconnected', 'onGap'] as const) {
     if (!['function', 'undefined'].includes(typeof options[name])) {
       throw new TypeError(`"${name}" must be a function`);
     }

@@ -236,7 +236,10 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
         const start = Date.now();
         while (Date.now() === start) await new Promise(setImmediate);
         await log.append('acme', events(1));
-        expect(await log.extent('acme')).toMatchObject({ head: 6, oldest: 5 });
+        const { head, oldest } = await log.extent('acme');
+        expect(head).toBe(6);
+        // The clock may have ticked once more behind the newest one.
+        expect(oldest).toBeGreaterThanOrEqual(5);
       });
 
       it('goes below lowered bounds, however much there is to remove', async () => {
