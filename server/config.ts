@@ -133,7 +133,7 @@ export function readConfig(env: Environment): Config {
     issuerEnabled,
     issuerExposed,
     stream: {
-      heartbeatMs: read.integer('HEARTBEAT_MS', 15_000, 100, 300_000),
+      heartbeatMs: read.integer('HEARTBEAT_MS', 15_000, 100, 30_000),
       retryMs: read.integer('RETRY_MS', 2_000, 100, 300_000),
       maxBacklogBytes: read.integer('MAX_BACKLOG_BYTES', 1_048_576, 65_536, 268_435_456),
       stallMs: read.integer('STALL_MS', 30_000, 1_000, 600_000),
@@ -150,6 +150,13 @@ export function readConfig(env: Environment): Config {
       maxBytes: read.integer('RETENTION_BYTES', 268_435_456, 65_536, 1_099_511_627_776),
     },
   };
+  const { maxEventBytes, maxBodyBytes } = config.publish;
+  if (maxEventBytes > maxBodyBytes) {
+    faults.push('MAX_EVENT_BYTES is above MAX_BODY_BYTES: no such event could be published');
+  }
+  if (maxEventBytes > config.stream.maxBacklogBytes) {
+    faults.push('MAX_EVENT_BYTES is above MAX_BACKLOG_BYTES: one such event could end a stream');
+  }
   if (faults.length > 0) throw new ConfigError(faults);
   return deepFreeze(config);
 }

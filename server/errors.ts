@@ -23,3 +23,8 @@ export class SluiceError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 }
+
+/** A delay between half of `meanMs` and one and a half: those who were refused together do not come back together. */
+export function spreadRetryMs(meanMs: number): number {
+  return Math.round(meanMs * (0.5 + Math.random()));
+}

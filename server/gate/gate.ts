@@ -1,5 +1,5 @@
 import { isPattern, isWorkspace, type Permission } from '@sluice/protocol';
-import { SluiceError } from '../errors.js';
+import { SluiceError, spreadRetryMs } from '../errors.js';
 import { findToken, type TokenCarrier } from './find-token.js';
 import type { Decision, PermissionChecker, PermissionQuestion } from './permission-checker.js';
 import type { Principal } from './principal.js';
@@ -85,6 +85,6 @@ export function forbidden(permission: Permission): SluiceError {
 function cannotDecide(cause: unknown): SluiceError {
   return new SluiceError('AUTH_ERROR', 'The permission cannot be checked right now.', {
     cause,
-    retryAfterMs: Math.round(2_000 + Math.random() * 3_000),
+    retryAfterMs: spreadRetryMs(3_000),
   });
 }

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { JwksClient } from 'jwks-rsa';
-import { SluiceError } from '../errors.js';
+import { SluiceError, spreadRetryMs } from '../errors.js';
 import type { KeySet } from './key-set.js';
 import { type Jwk, mayVerify, type VerificationKey, verificationKey } from './verification-key.js';
 
@@ -122,6 +122,6 @@ function vetted(keys: unknown): Jwk[] {
 function cannotCheck(cause?: unknown): SluiceError {
   return new SluiceError('AUTH_ERROR', 'The keys to check the token cannot be had right now.', {
     cause,
-    retryAfterMs: Math.round(5_000 + Math.random() * 10_000),
+    retryAfterMs: spreadRetryMs(10_000),
   });
 }

@@ -13,7 +13,8 @@ export interface EventBody {
   readonly form: EventForm;
 }
 
-interface Media {
+/** What a content type says of the body. */
+export interface Media {
   readonly form: EventForm;
   /** Whether the body may, or must, be a list. */
   readonly list: 'maybe' | 'never' | 'always';

@@ -4,9 +4,10 @@ import express, { type Request, type Response } from 'express';
 import type { PublishLimits } from '../config.js';
 import { SluiceError } from '../errors.js';
 import { forbidden, type Gate } from '../gate/gate.js';
+import type { Principal } from '../gate/principal.js';
 import type { Idempotency } from '../log/event-log.js';
 import type { Publisher } from '../log/publisher.js';
-import { mediaOf, readEventBody } from './event-body.js';
+import { type Media, mediaOf, readEventBody } from './event-body.js';
 import { carrierOf, workspaceOf } from './request.js';
 
 const PERMISSION = 'realtime:publish';
@@ -36,7 +37,8 @@ export function createPublishRoute({ gate, publisher, limits }: PublishParts) {
     const permitted = await gate.permit({ principal, workspace, permission: PERMISSION, topics });
     checkTopics(events, permitted);
 
-    const published = await publisher.publish(workspace, events, idempotencyOf(key, bytes));
+    const idempotency = key === null ? undefined : idempotencyOf(principal, key, media, bytes);
+    const published = await publisher.publish(workspace, events, idempotency);
     if (published.repeated) response.setHeader('Idempotency-Replayed', 'true');
     response.status(201).setHeader('Cache-Control', 'no-store').json({ events: published.events });
   };
@@ -85,7 +87,13 @@ function readIdempotencyKey(request: Request): string | null {
   return key;
 }
 
-function idempotencyOf(key: string | null, body: Buffer): Idempotency | undefined {
-  if (key === null) return undefined;
-  return { key, fingerprint: createHash('sha256').update(body).digest() };
+/** A key is its publisher's own: another one that chose the same is not answered with this one's events. */
+function idempotencyOf(
+  { subject }: Principal,
+  key: string,
+  { form }: Media,
+  body: Buffer,
+): Idempotency {
+  const fingerprint = createHash('sha256').update(`${form}\n`).update(body).digest();
+  return { key: `${subject}\n${key}`, fingerprint };
 }

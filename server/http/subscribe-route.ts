@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 import type { StreamLimits } from '../config.js';
+import { SluiceError } from '../errors.js';
 import type { Gate } from '../gate/gate.js';
 import { createFilter } from '../hub/filter.js';
 import type { Hub } from '../hub/hub.js';
@@ -43,6 +44,8 @@ async function subscribe(
 ): Promise<void> {
   const workspace = workspaceOf(request);
   const principal = await gate.identify(carrierOf(request), workspace);
+  // The tolerance for clocks is for requests; a stream ends at `exp`, so there is none to open after it.
+  if (principal.expiresAt * 1_000 <= Date.now()) throw new SluiceError('TOKEN_EXPIRED');
   const { topics, types, cursor } = readSubscription(request);
   const permitted = await gate.permit({
     principal,

@@ -10,6 +10,8 @@ export interface Follower {
   readonly filter: Filter;
   /** When its token ends, in seconds since 1970. */
   readonly expiresAt: number;
+  /** When it is told that its token ends soon, in ms since 1970. */
+  readonly warnAt: number;
 
   /** Offset up to which everything that passes the filter has been written. */
   cursor: number;
@@ -32,6 +34,8 @@ export interface Follower {
   drained(): Promise<void>;
   /** Says why, and ends the stream. */
   end(code: ServiceErrorCode, detail?: string): void;
+  /** Tells that the token ends soon. */
+  warn(): void;
   /** Asks the client to come back elsewhere, and ends the stream. */
   drain(reconnectInMs: number): void;
   /** Tells of history that is gone. */

@@ -186,6 +186,15 @@ describe('a stream', () => {
     expect(now).toBeLessThan(expiresAt + 1);
   });
 
+  it('is told once, at its time, that its token ends soon', async () => {
+    const warnAt = Date.now() + 300;
+    const stream = await subscribe(null, { warnAt, expiresAt: Date.now() / 1_000 + 1.2 });
+    await stream.until(({ isClosed }) => isClosed);
+    expect(stream.warnedAt).toHaveLength(1);
+    expect(stream.warnedAt[0]).toBeGreaterThanOrEqual(warnAt);
+    expect(stream.warnedAt[0]).toBeLessThan(stream.expiresAt * 1_000);
+  });
+
   it('ends at once if its token has ended', async () => {
     const stream = await subscribe(await at(0), { expiresAt: Date.now() / 1_000 - 1 });
     expect(stream.endedWith).toBe('TOKEN_EXPIRED');

@@ -1,6 +1,6 @@
 import type { Cursor } from '@sluice/protocol';
 import type { StreamLimits } from '../config.js';
-import { SluiceError } from '../errors.js';
+import { SluiceError, spreadRetryMs } from '../errors.js';
 import type { EventLog } from '../log/event-log.js';
 import { CatchUp } from './catch-up.js';
 import { DEADLINE_STEP_MS, Deadlines } from './deadlines.js';
@@ -22,6 +22,7 @@ export class Hub implements GroupHost {
   private readonly pump = new Pump();
   private readonly catchUp: CatchUp;
   private readonly expiries = new Deadlines<Follower>();
+  private readonly warnings = new Deadlines<Follower>();
   private readonly lagging = new Set<Follower>();
   private readonly timers: NodeJS.Timeout[];
   private streams = 0;
@@ -77,6 +78,7 @@ export class Hub implements GroupHost {
     this.release();
     this.lagging.delete(follower);
     this.expiries.remove(follower, follower.expiresAt * 1_000);
+    this.warnings.remove(follower, follower.warnAt);
     const hub = this.workspaces.get(follower.workspace);
     if (hub === undefined) return;
     hub.leave(follower);
@@ -125,7 +127,7 @@ export class Hub implements GroupHost {
     if (this.isDraining) throw draining();
     if (this.streams >= this.limits.maxStreams) {
       throw new SluiceError('RATE_LIMIT_EXCEEDED', 'This node has as many streams as it may.', {
-        retryAfterMs: jittered(5_000),
+        retryAfterMs: spreadRetryMs(5_000),
       });
     }
   }
@@ -136,6 +138,7 @@ export class Hub implements GroupHost {
       return;
     }
     this.expiries.add(follower, follower.expiresAt * 1_000);
+    this.warnings.add(follower, follower.warnAt);
     if (!hub.join(follower)) this.startCatchUp(hub, follower);
   }
 
@@ -186,9 +189,8 @@ export class Hub implements GroupHost {
 
   private endWhatIsDue(): void {
     const now = Date.now();
-    for (const follower of this.expiries.takeDue(now)) {
-      endExpired(follower);
-    }
+    for (const follower of this.warnings.takeDue(now)) follower.warn();
+    for (const follower of this.expiries.takeDue(now)) endExpired(follower);
     for (const follower of this.lagging) {
       const reason = this.reasonToCut(follower, now);
       if (reason !== null) follower.end('SLOW_CONSUMER', reason);
@@ -230,11 +232,6 @@ function endExpired(follower: Follower): void {
 
 function draining(): SluiceError {
   return new SluiceError('UNAVAILABLE', 'This node is going down.', {
-    retryAfterMs: jittered(1_000),
+    retryAfterMs: spreadRetryMs(1_000),
   });
-}
-
-/** Between half of `ms` and one and a half, so that those who were sent away do not come back together. */
-function jittered(ms: number): number {
-  return Math.round(ms * (0.5 + Math.random()));
 }

@@ -4,7 +4,7 @@ import type { Database, RootDatabase } from 'lmdb';
 import { open } from 'lmdb';
 import { LRUCache } from 'lru-cache';
 import type { Retention } from '../config.js';
-import { SluiceError } from '../errors.js';
+import { SluiceError, spreadRetryMs } from '../errors.js';
 import {
   decodeEntry,
   decodeIdempotency,
@@ -33,6 +33,7 @@ import { type OwnerRegister, ownFolder, type Release } from './folder-owner.js';
 import { Followers } from './followers.js';
 import { GroupCommit } from './group-commit.js';
 import { openTables, type Tables } from './tables.js';
+import { transact } from './transact.js';
 import { Trimmer } from './trimmer.js';
 
 interface PendingAppend {
@@ -59,6 +60,8 @@ export async function openLmdbEventLog(folder: string, retention: Retention): Pr
     encoding: 'binary',
     keyEncoding: 'binary',
     overlappingSync: false,
+    // Groups are made in group-commit.ts; batches of the library would reject promises that nobody hears.
+    eventTurnBatching: false,
     maxDbs: 8,
   });
   try {
@@ -156,8 +159,7 @@ class LmdbEventLog implements EventLog {
     const written = new Map<string, LogEntry[]>();
     const outcomes: (() => void)[] = [];
     try {
-      // A child transaction, since only that is rolled back when its callback throws.
-      await this.root.childTransaction(() => {
+      await transact(this.root, () => {
         for (const pending of group) outcomes.push(this.write(pending, written));
         for (const workspace of written.keys()) this.trimmer.trim(workspace);
       });
@@ -249,7 +251,7 @@ function repeated(
 function unavailable(cause?: unknown): SluiceError {
   return new SluiceError('UNAVAILABLE', 'The event log cannot be reached right now.', {
     cause,
-    retryAfterMs: 1_000,
+    retryAfterMs: spreadRetryMs(2_000),
   });
 }
 

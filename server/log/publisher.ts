@@ -3,6 +3,7 @@ import {
   type EventDefaults,
   type EventReading,
   formatCursor,
+  isWorkspace,
   type RealtimeEvent,
   readCloudEvent,
   readShortEvent,
@@ -35,6 +36,9 @@ export class Publisher {
 
   /** @throws SluiceError INVALID_REQUEST or PAYLOAD_TOO_LARGE naming the event's index. */
   read(workspace: string, values: readonly unknown[], form: EventForm): RealtimeEvent[] {
+    if (!isWorkspace(workspace)) {
+      throw new SluiceError('INVALID_REQUEST', 'The workspace is not a name.');
+    }
     if (values.length === 0) throw new SluiceError('INVALID_REQUEST', 'The batch is empty.');
     if (values.length > this.limits.maxBatch) {
       throw new SluiceError(

@@ -10,6 +10,7 @@ import {
   type WorkspaceState,
 } from './entry-codec.js';
 import type { Tables } from './tables.js';
+import { transact } from './transact.js';
 
 const SWEEP_INTERVAL_MS = 60_000;
 /** Entries one transaction may remove, so that no append waits long behind a trim. */
@@ -88,10 +89,9 @@ export class Trimmer {
       const workspaces = keys.map((key) => Buffer.from(key)).filter((key) => !key.equals(after));
       const last = workspaces.at(-1);
       if (last === undefined) return;
-      await this.root
-        .childTransaction(() => {
-          for (const workspace of workspaces) this.trim(workspace.toString());
-        })
+      await transact(this.root, () => {
+        for (const workspace of workspaces) this.trim(workspace.toString());
+      })
         // A sweep that failed has changed nothing; the next one comes in a minute.
         .catch(() => {});
       after = last;

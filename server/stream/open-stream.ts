@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { encodeFrame, formatCursor, type StreamConnected } from '@sluice/protocol';
+import { spreadRetryMs } from '../errors.js';
 import type { Filter } from '../hub/filter.js';
 import type { Start } from '../hub/start.js';
 import { setStreamHeaders } from './head.js';
-import { type OnClose, Stream } from './stream.js';
+import { type OnClose, Stream, timeOf } from './stream.js';
 import { takeOver } from './take-over.js';
 
 export interface Opening {
@@ -59,12 +60,12 @@ function connectedFrame(opening: Opening, { epoch, offset, resumed }: Start): st
     connectionId: randomUUID(),
     workspace: opening.workspace,
     subject: opening.subject,
-    expiresAt: new Date(opening.expiresAt * 1_000).toISOString(),
+    expiresAt: timeOf(opening.expiresAt),
     resumed,
   };
   return encodeFrame({
     // Each client gets a delay of its own, so that those that lose a node together do not return together.
-    retry: Math.round(opening.retryMs * (0.5 + Math.random())),
+    retry: spreadRetryMs(opening.retryMs),
     id: formatCursor(epoch, offset),
     event: 'stream.connected',
     data: JSON.stringify(connected),

@@ -18,6 +18,9 @@ const CLOSE_GRACE_MS = 1_000;
 /** A slow reader gets longer, since what it has not read yet stands before the last frame. */
 const SLOW_CLOSE_GRACE_MS = 5_000;
 
+/** How long before the end of its token a stream is told, at the most; never before four fifths of its life. */
+const WARNING_LEAD_MS = 60_000;
+
 const EMPTY = Buffer.alloc(0);
 
 /** What is told of a stream when it has ended. */
@@ -47,6 +50,7 @@ export class Stream implements Follower {
   readonly workspace: string;
   readonly filter: Filter;
   readonly expiresAt: number;
+  readonly warnAt: number;
   cursor: number;
   position = -1;
   mark = Number.POSITIVE_INFINITY;
@@ -72,6 +76,9 @@ export class Stream implements Follower {
     this.filter = options.filter;
     this.cursor = options.cursor;
     this.expiresAt = options.expiresAt;
+    const expiresAtMs = options.expiresAt * 1_000;
+    const lead = Math.min(WARNING_LEAD_MS, (expiresAtMs - this.openedAt) / 5);
+    this.warnAt = expiresAtMs - lead;
     this.subject = options.subject;
     this.requestId = options.requestId;
     // HTTP sockets are half-open: without this, each client that leaves would leave a socket behind.
@@ -115,6 +122,11 @@ export class Stream implements Follower {
     this.control('stream.gap', data, { id: formatCursor(this.epoch, offset) });
   }
 
+  warn(): void {
+    if (this.isClosed) return;
+    this.control('stream.token_expiring', { expiresAt: timeOf(this.expiresAt) }, {});
+  }
+
   end(code: ServiceErrorCode, detail?: string): void {
     if (this.isClosed || this.endCode !== null) return;
     const problem = problemOf(code, {
@@ -155,6 +167,11 @@ export class Stream implements Follower {
     this.onDrained = null;
     for (const resolve of waiting) resolve();
   }
+}
+
+/** RFC 3339, of seconds since 1970. */
+export function timeOf(seconds: number): string {
+  return new Date(seconds * 1_000).toISOString();
 }
 
 /** One function for the listeners of all streams. */

@@ -588,6 +588,8 @@ describe('the gate', () => {
       path: EVENTS,
       ...inHeader(issuer.mint({ exp })),
     });
+    const warning = await stream.next('stream.token_expiring');
+    expect(warning.data).toEqual({ expiresAt: new Date(exp * 1_000).toISOString() });
     const error = await stream.next('stream.error');
     const late = Date.now() / 1_000 - exp;
     expect(error.data).toMatchObject({ code: 'TOKEN_EXPIRED', recoverable: true });

@@ -11,6 +11,8 @@ export interface RecordingOptions {
   readonly filter?: Filter;
   /** Seconds since 1970. Default: in an hour. */
   readonly expiresAt?: number;
+  /** Milliseconds since 1970. Default: in an hour. */
+  readonly warnAt?: number;
   /** Whether its socket takes nothing from the first write on. */
   readonly isStuck?: boolean;
 }
@@ -20,6 +22,7 @@ export class RecordingFollower implements Follower {
   readonly workspace: string;
   readonly filter: Filter;
   readonly expiresAt: number;
+  readonly warnAt: number;
   cursor: number;
   position = -1;
   mark = Number.POSITIVE_INFINITY;
@@ -34,6 +37,8 @@ export class RecordingFollower implements Follower {
   readonly pings: number[] = [];
   readonly gaps: Gap[] = [];
   readonly drainedWith: number[] = [];
+  /** When it was told that its token ends soon. */
+  readonly warnedAt: number[] = [];
   endedWith: ServiceErrorCode | null = null;
   writes = 0;
 
@@ -49,6 +54,7 @@ export class RecordingFollower implements Follower {
     this.workspace = options.workspace ?? 'acme';
     this.filter = options.filter ?? EVERYTHING;
     this.expiresAt = options.expiresAt ?? Date.now() / 1_000 + 3_600;
+    this.warnAt = options.warnAt ?? Date.now() + 3_600_000;
     this.cursor = start.offset;
     this.isStuck = options.isStuck ?? false;
     if (start.gap !== null) this.tellGap(start.gap);
@@ -86,6 +92,11 @@ export class RecordingFollower implements Follower {
 
   tellGap(gap: Gap): void {
     this.gaps.push(gap);
+  }
+
+  warn(): void {
+    this.warnedAt.push(Date.now());
+    this.changed();
   }
 
   drain(reconnectInMs: number): void {
