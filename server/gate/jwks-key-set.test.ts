@@ -1,3 +1,4 @@
+import type { JsonWebKey } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type JwksServer, startJwksServer } from '../../test/support/jwks-server.js';
 import {
@@ -216,16 +217,16 @@ describe('a set that cannot be used', () => {
 });
 
 describe('a key that may not verify', () => {
-  const changed = (members: Record<string, unknown>) => async (): Promise<object> => ({
+  const changed = (members: Record<string, unknown>) => async (): Promise<JsonWebKey> => ({
     ...(await createSigningKey('ES256', { kid: 'odd' })).jwk,
     ...members,
   });
   const madeBy =
     (...options: Parameters<typeof createSigningKey>) =>
-    async (): Promise<object> =>
+    async (): Promise<JsonWebKey> =>
       (await createSigningKey(options[0], { ...options[1], kid: 'odd' })).jwk;
 
-  it.each<[string, () => Promise<object>, string]>([
+  it.each<[string, () => Promise<JsonWebKey>, string]>([
     ['is for encryption', changed({ use: 'enc' }), 'ES256'],
     ['has a use that is no text', changed({ use: ['sig'] }), 'ES256'],
     ['has operations without "verify"', changed({ key_ops: ['sign'] }), 'ES256'],

@@ -22,6 +22,8 @@ const HTTP_EVENTS = ['data', 'end', 'close', 'drain', 'timeout', 'error'] as con
 export function takeOver(request: IncomingMessage, response: ServerResponse): Writable {
   const socket = response.socket as HttpSocket | null;
   if (socket === null || !isPlain(socket)) return response;
+  // A parser within its request puts itself back on its server's list at the end of it, which `close` would not undo.
+  if (!request.complete) return response;
   const parser = socket.parser;
   if (!isKnown(parser) || typeof response.detachSocket !== 'function') return response;
 

@@ -37,6 +37,7 @@ export interface TestService extends AsyncDisposable {
   readonly log: RecordedLog;
   /** A token of alice for the workspace `acme` with all permissions, unless these are named. */
   token(permissions?: readonly string[], workspace?: string): string;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export async function openTestService(
@@ -78,6 +79,7 @@ export async function tokensOf({ dataDir, tokens }: Config): Promise<TestService
 export interface Listening extends AsyncDisposable {
   readonly server: Server;
   readonly port: number;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Listens on a free port of loopback. */
