@@ -69,7 +69,11 @@ export function createRealtimeRouter(options: RealtimeRouterOptions): RealtimeRo
       const { publisher } = await service;
       return publisher.publish(workspace, publisher.read(workspace, events, 'short'));
     },
-    close: async () => close(await service),
+    close: async () => {
+      // Where the folder could not be opened, there is nothing to close.
+      const opened = await service.catch(() => null);
+      if (opened !== null) await close(opened);
+    },
   });
 }
 

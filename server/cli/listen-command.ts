@@ -99,7 +99,7 @@ async function listen(listening: Listening, context: CommandContext): Promise<vo
       reason = end.lost;
     }
     waitMs = Math.min(waitMs ?? backoffMs(failures++), MAX_WAIT_MS);
-    say(context, `${reason}; trying again in ${(waitMs / 1_000).toFixed(1)} s`);
+    say(context, `${reason.replace(/\.$/, '')}; trying again in ${(waitMs / 1_000).toFixed(1)} s`);
     // Stopped while it waits: the loop ends by itself.
     await delay(waitMs, undefined, { signal }).catch(() => undefined);
   }

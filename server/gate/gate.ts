@@ -42,19 +42,16 @@ export class Gate {
   }
 
   private async decide(question: PermissionQuestion): Promise<Decision> {
-    let decision: unknown;
     try {
       // Called within the promise, so that a checker that throws at once is no different from one that rejects.
-      decision = await withDeadline(
+      const decision: unknown = await withDeadline(
         Promise.resolve(question).then((asked) => this.checker.check(asked)),
       );
+      if (isDecision(decision)) return decision;
+      throw new TypeError('the permission checker did not answer with a decision');
     } catch (cause) {
       throw cannotDecide(cause);
     }
-    if (!isDecision(decision)) {
-      throw cannotDecide(new TypeError('the permission checker did not answer with a decision'));
-    }
-    return decision;
   }
 }
 

@@ -81,7 +81,9 @@ describe('a socket that was taken over', () => {
     expect(sink._httpMessage ?? null).toBeNull();
     expect(response.socket).toBeNull();
     expect(sink.on).toBe(Socket.prototype.on);
-    expect(HTTP_EVENTS.filter((event) => sink.listenerCount(event) > 0)).toEqual([]);
+    const names = HTTP_EVENTS.flatMap((event) => sink.rawListeners(event).map(({ name }) => name));
+    // That of `net.Socket` itself.
+    expect(names).toEqual(['onReadableStreamEnd']);
   });
 
   it('keeps neither request nor response alive', async () => {
@@ -134,6 +136,18 @@ describe('a socket that was taken over', () => {
     expect(events.items).toEqual(['close']);
   });
 
+  it('keeps the listeners of the application', async () => {
+    const events = new Inbox<string>('an event of the socket');
+    await using one = await serveOne((request, response) => {
+      request.socket.once('close', () => events.push('once'));
+      request.socket.on('close', () => events.push('on'));
+      begin(request, response).end('taken');
+    });
+    await one.until('taken');
+    await events.atLeast(2);
+    expect(events.items).toEqual(['once', 'on']);
+  });
+
   it('is not cut by the time limits of HTTP', async () => {
     const sockets = new Inbox<Socket>('a socket');
     await using one = await serveOne((request, response) => {
@@ -161,6 +175,16 @@ describe('where the socket cannot be taken over', () => {
     ['the parser lacks "unconsume"', (request) => without(parserOf(request), 'unconsume')],
     ['the parser lacks "remove"', (request) => without(parserOf(request), 'remove')],
     ['the parser lacks "close"', (request) => without(parserOf(request), 'close')],
+    [
+      'a listener of HTTP is not known',
+      ({ socket }) => {
+        const listeners = socket.rawListeners('close') as (() => void)[];
+        socket.removeAllListeners('close');
+        return () => {
+          for (const listener of listeners) socket.on('close', listener);
+        };
+      },
+    ],
     ['the response lacks "detachSocket"', (_, response) => without(response, 'detachSocket')],
     [
       'the socket has no parser',

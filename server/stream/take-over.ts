@@ -10,8 +10,20 @@ interface HttpParser {
 }
 type HttpSocket = Socket & { parser?: HttpParser | null; _httpMessage?: unknown };
 
-/** The listeners that `node:http` puts on a socket, and those of `net.Socket` that a write-only stream does without. */
-const HTTP_EVENTS = ['data', 'end', 'close', 'drain', 'timeout', 'error'] as const;
+/** The listeners that `node:http` puts on each socket, by event and name. Those of the application stay. */
+const HTTP_LISTENERS = {
+  data: 'socketOnData',
+  end: 'socketOnEnd',
+  close: 'socketOnClose',
+  drain: 'socketOnDrain',
+  timeout: 'socketOnTimeout',
+  error: 'socketOnError',
+};
+
+interface SocketListener {
+  readonly event: string;
+  readonly listener: (...args: unknown[]) => void;
+}
 
 /**
  * Takes the socket over from `node:http` once the head of a response is on its way, so that an idle stream keeps
@@ -25,10 +37,13 @@ export function takeOver(request: IncomingMessage, response: ServerResponse): Wr
   // A parser within its request puts itself back on its server's list at the end of it, which `close` would not undo.
   if (!request.complete) return response;
   const parser = socket.parser;
-  if (!isKnown(parser) || typeof response.detachSocket !== 'function') return response;
+  const listeners = httpListeners(socket);
+  if (!isKnown(parser) || listeners === null || typeof response.detachSocket !== 'function') {
+    return response;
+  }
 
   response.detachSocket(socket);
-  for (const event of HTTP_EVENTS) socket.removeAllListeners(event);
+  for (const { event, listener } of listeners) socket.removeListener(event, listener);
   // Restored by assignment: `delete` would turn the socket into a slow dictionary.
   socket.on = Socket.prototype.on;
   socket.addListener = Socket.prototype.addListener;
@@ -47,6 +62,19 @@ export function takeOver(request: IncomingMessage, response: ServerResponse): Wr
 
 function isPlain(socket: Socket): boolean {
   return Object.getPrototypeOf(socket) === Socket.prototype && !socket.destroyed;
+}
+
+/** `null` unless each of them is there exactly once: one that stayed would touch the parser that is gone. */
+function httpListeners(socket: Socket): readonly SocketListener[] | null {
+  const found = Object.entries(HTTP_LISTENERS).flatMap(([event, name]) =>
+    socket
+      .rawListeners(event)
+      .filter((listener) => listener.name === name || listener.name === `bound ${name}`)
+      .map((listener) => ({ event, listener: listener as SocketListener['listener'] })),
+  );
+  const events = new Set(found.map(({ event }) => event));
+  const isComplete = events.size === Object.keys(HTTP_LISTENERS).length;
+  return isComplete && found.length === events.size ? found : null;
 }
 
 function isKnown(parser: HttpParser | null | undefined): parser is Required<HttpParser> {
