@@ -54,7 +54,6 @@ describe('the import rule', () => {
 
   it.each([
     ['protocol/event.ts', `import { isName } from './topic.js';`],
-    ['sdk/client.ts', `import { createParser } from 'eventsource-parser';`],
     ['sdk/react/hooks.tsx', `import type { ErrorCode } from '@sluice/protocol'; const a = <b />;`],
     ['server/gate/gate.ts', `import type { TokenRules } from '../config.js';`],
     ['server/gate/gate.ts', `import { type TokenRules } from '../config.js';`],
@@ -77,6 +76,7 @@ describe('the import rule', () => {
     ['sdk/client.ts', `import { createApp } from '@sluice/server';`],
     ['sdk/client.ts', `type App = import('../server/app.js').App;`],
     ['sdk/client.ts', `import { request } from 'node:http';`],
+    ['sdk/client.ts', `import { createParser } from 'eventsource-parser';`],
     ['server/gate/gate.ts', `import { RealtimeClient } from '@sluice/sdk';`],
     ['server/gate/gate.ts', `import { encodeFrame } from '../../protocol/frame.js';`],
     ['server/gate/gate.ts', `import { encodeFrame } from '@sluice/protocol/frame.js';`],
