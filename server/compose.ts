@@ -77,8 +77,8 @@ function openIssuerOf({ dataDir, tokens }: Config): Promise<Issuer> {
 }
 
 function keysOf({ jwksUri }: Config, issuer: Issuer | null): KeySet {
+  if (jwksUri !== null) return new JwksKeySet({ fetch: () => fetchJwks(jwksUri) });
+  if (issuer === null) throw new Error('neither an issuer nor a JWKS address is configured');
   // The embedded issuer is asked in the process, so nothing need be spared by a cool-down.
-  if (issuer !== null) return new JwksKeySet({ fetch: async () => issuer.jwks(), coolDownMs: 0 });
-  if (jwksUri === null) throw new Error('neither an issuer nor a JWKS address is configured');
-  return new JwksKeySet({ fetch: () => fetchJwks(jwksUri) });
+  return new JwksKeySet({ fetch: async () => issuer.jwks(), coolDownMs: 0 });
 }

@@ -76,6 +76,14 @@ describe('the configuration', () => {
     });
   });
 
+  it('leaves the embedded issuer off beside a JWKS, unless it is asked for', () => {
+    expect(readConfig(EXTERNAL)).toMatchObject({ issuerEnabled: false });
+    expect(readConfig({ ...EXTERNAL, ISSUER_ENABLED: 'true' })).toMatchObject({
+      issuerEnabled: true,
+      jwksUri: EXTERNAL.JWKS_URI,
+    });
+  });
+
   it('takes an empty setting for one that is not there', () => {
     const empty = Object.fromEntries(
       ['HOST', 'PORT', 'JWKS_URI', 'ALLOWED_ORIGINS', 'ISSUER_ENABLED', 'TOKEN_ALGORITHMS'].map(
@@ -184,7 +192,6 @@ describe('the configuration', () => {
   );
 
   it.each<[string, Settings, string[]]>([
-    ['two issuers', { ...EXTERNAL, ISSUER_ENABLED: 'true' }, ['ISSUER_ENABLED', 'JWKS_URI']],
     ['no issuer', { ISSUER_ENABLED: 'false' }, ['ISSUER_ENABLED', 'JWKS_URI']],
     [
       'the embedded issuer on a network',

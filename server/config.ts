@@ -60,8 +60,9 @@ export interface Config {
   /** Origins whose pages may read the service's answers (CORS), compared exactly. */
   readonly allowedOrigins: readonly string[];
   readonly tokens: TokenRules;
-  /** `null`: keys come from the embedded issuer. */
+  /** Whose keys verify tokens; `null`: those of the embedded issuer. */
   readonly jwksUri: string | null;
+  /** Whether the embedded issuer runs: off beside a `jwksUri`, unless asked for. */
   readonly issuerEnabled: boolean;
   /** Whether the embedded issuer answers others than this machine. */
   readonly issuerExposed: boolean;
@@ -96,9 +97,6 @@ export function readConfig(env: Environment): Config {
     for (const name of ['TOKEN_ISSUER', 'TOKEN_AUDIENCE']) {
       if (read.text(name, '') === '') faults.push(`${name} must be set when JWKS_URI is set`);
     }
-  }
-  if (jwksUri !== null && issuerEnabled) {
-    faults.push('ISSUER_ENABLED and JWKS_URI exclude each other: tokens come from one issuer');
   }
   if (jwksUri === null && !issuerEnabled) {
     faults.push('JWKS_URI must be set when ISSUER_ENABLED is false: there would be no keys');

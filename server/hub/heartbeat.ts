@@ -1,4 +1,4 @@
-import { encodeFrame, formatCursor } from '@sluice/protocol';
+import { encodeFrame } from '@sluice/protocol';
 import type { Follower } from './follower.js';
 import type { WorkspaceHub } from './workspace-hub.js';
 
@@ -20,9 +20,4 @@ export function heartbeat(follower: Follower, hub: WorkspaceHub): void {
 
 function isCurrent(follower: Follower, hub: WorkspaceHub): boolean {
   return follower.position >= 0 && hub.groupOf(follower)?.isCurrent(follower.cursor) === true;
-}
-
-/** A heartbeat that moves the reader's cursor and dispatches nothing. */
-export function pingAt(epoch: string, offset: number): Buffer {
-  return Buffer.from(encodeFrame({ comment: 'ping', id: formatCursor(epoch, offset) }));
 }

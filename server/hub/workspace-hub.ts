@@ -1,10 +1,9 @@
-import type { Cursor } from '@sluice/protocol';
+import { type Cursor, encodeFrame, formatCursor } from '@sluice/protocol';
 import type { EventLog, LogEntry, LogExtent, Unfollow } from '../log/event-log.js';
 import type { Filter } from './filter.js';
 import type { Follower } from './follower.js';
 import { Group, type GroupHost } from './group.js';
 import { GroupIndex } from './group-index.js';
-import { pingAt } from './heartbeat.js';
 import { indexAfter, type Page, pageOf } from './page.js';
 import { type Start, startAt } from './start.js';
 import { Tail } from './tail.js';
@@ -123,7 +122,8 @@ export class WorkspaceHub {
   /** The heartbeat that moves a stream's cursor to the head. */
   pingAtHead(): Buffer {
     if (this.ping.offset !== this.head) {
-      this.ping = { offset: this.head, frame: pingAt(this.epoch, this.head) };
+      const id = formatCursor(this.epoch, this.head);
+      this.ping = { offset: this.head, frame: Buffer.from(encodeFrame({ comment: 'ping', id })) };
     }
     return this.ping.frame;
   }
