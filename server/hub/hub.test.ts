@@ -227,6 +227,18 @@ describe('a stream that does not drain', () => {
     expect(stuck.offsets).toEqual(range(1, 1_000));
   });
 
+  it('holds no more than one write of a burst, or of history', async () => {
+    await log.append('acme', events(500, 'orders', 1_000));
+    const late = await subscribe(await at(0), { isStuck: true });
+    const live = await subscribe(null, { isStuck: true });
+    await log.append('acme', events(500, 'orders', 1_000));
+    for (const stream of [late, live]) {
+      await stream.until(({ writes }) => writes === 1);
+      expect(stream.waitingBytes).toBeGreaterThan(60_000);
+      expect(stream.waitingBytes).toBeLessThanOrEqual(65_536);
+    }
+  });
+
   it('is cut when more waits for it than its limit allows, and the others are not', async () => {
     const stuck = await subscribe(null, { isStuck: true });
     const swift = await subscribe();
@@ -300,6 +312,37 @@ describe('the hub', () => {
       }),
     ).rejects.toThrow('the head could not be written');
     expect(hub.size).toBe(0);
+  });
+
+  it('passes over nobody when streams leave in the middle of a pass', async () => {
+    hub.close();
+    hub = new Hub(log, { ...LIMITS, maxStreams: 2_000 });
+    const streams = await Promise.all(range(1, 2_000).map(() => subscribe()));
+    const first = streams[0] as RecordingFollower;
+    await log.append('acme', events(1));
+    await first.until(({ offsets }) => offsets.length === 1);
+    // The last ones, which have not had their turn, move up into the places of these.
+    expect(streams.at(-1)?.offsets).toEqual([]);
+    for (const stream of streams.slice(0, 300)) stream.close();
+    const left = streams.slice(300);
+    for (const _ of range(1, 20)) await new Promise(setImmediate);
+    expect(left.map(({ offsets }) => offsets.length)).toEqual(left.map(() => 1));
+  });
+
+  it('misses nothing that becomes durable while it opens a workspace', async () => {
+    // What is asked first and answered last: the log has moved on meanwhile.
+    const extent = log.extent.bind(log);
+    log.extent = async (workspace) => {
+      const before = await extent(workspace);
+      await log.append(workspace, events(3));
+      return before;
+    };
+    const stream = await subscribe();
+    log.extent = extent;
+    expect(stream.start.offset).toBe(3);
+    await log.append('acme', events(1));
+    await stream.until(({ offsets }) => offsets.length > 0);
+    expect(stream.offsets).toEqual([4]);
   });
 
   it('opens a workspace once, however many streams come at once', async () => {
