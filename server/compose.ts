@@ -15,7 +15,7 @@ import { openClientStore } from './issuer/client-store.js';
 import { type Issuer, openIssuer } from './issuer/issuer.js';
 import { openLmdbEventLog } from './log/lmdb-event-log.js';
 import { Publisher } from './log/publisher.js';
-import type { Log } from './ops/log.js';
+import { describeError, type Log } from './ops/log.js';
 
 /** How long the tokens of the embedded issuer live, where the rules for tokens allow it. */
 const TOKEN_LIFETIME_SECONDS = 900;
@@ -46,7 +46,7 @@ export async function compose(
   // Last, since it is what must be let go of again.
   const eventLog = await openLmdbEventLog(join(config.dataDir, 'log'), config.retention);
   const gate = new Gate(
-    new JwtTokenVerifier(keysOf(config, issuer), config.tokens),
+    new JwtTokenVerifier(keysOf(config, issuer, log), config.tokens),
     substitutes.permissionChecker ?? claimsPermissionChecker,
   );
   const hub = new Hub(eventLog, config.stream);
@@ -76,8 +76,16 @@ function openIssuerOf({ dataDir, tokens }: Config): Promise<Issuer> {
   return openIssuer({ dataDir, issuer, audience, workspaceClaim });
 }
 
-function keysOf({ jwksUri }: Config, issuer: Issuer | null): KeySet {
-  if (jwksUri !== null) return new JwksKeySet({ fetch: () => fetchJwks(jwksUri) });
+function keysOf({ jwksUri }: Config, issuer: Issuer | null, log: Log): KeySet {
+  if (jwksUri !== null) {
+    const keys = new JwksKeySet({
+      fetch: () => fetchJwks(jwksUri),
+      onFailure: (error) =>
+        log.warn({ cause: describeError(error) }, 'the keys at JWKS_URI cannot be read'),
+    });
+    keys.prefetch();
+    return keys;
+  }
   if (issuer === null) throw new Error('neither an issuer nor a JWKS address is configured');
   // The embedded issuer is asked in the process, so nothing need be spared by a cool-down.
   return new JwksKeySet({ fetch: async () => issuer.jwks(), coolDownMs: 0 });

@@ -7,6 +7,10 @@ export type Algorithm = (typeof ALGORITHMS)[number];
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** The claims that the embedded issuer writes beside those that name workspaces. */
+export const ISSUER_CLAIMS: readonly string[] =
+  'iss sub aud iat exp nbf jti client_id permissions scope'.split(' ');
+
 /** What the embedded issuer puts into `iss`, unless told otherwise. */
 export const EMBEDDED_ISSUER = 'urn:sluice:embedded';
 
@@ -98,6 +102,11 @@ export function readConfig(env: Environment): Config {
       if (read.text(name, '') === '') faults.push(`${name} must be set when JWKS_URI is set`);
     }
   }
+  const workspaceClaim = read.claimName('WORKSPACE_CLAIM', 'workspace');
+  const writtenClaims = [workspaceClaim, `${workspaceClaim}s`];
+  if (issuerEnabled && writtenClaims.some((claim) => ISSUER_CLAIMS.includes(claim))) {
+    faults.push('WORKSPACE_CLAIM names a claim that the embedded issuer writes itself');
+  }
   if (jwksUri === null && !issuerEnabled) {
     faults.push('JWKS_URI must be set when ISSUER_ENABLED is false: there would be no keys');
   }
@@ -113,17 +122,12 @@ export function readConfig(env: Environment): Config {
     dataDir: resolve(read.text('DATA_DIR', DEFAULT_DATA_DIR)),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     drainMs: read.integer('DRAIN_MS', 3_000, 0, 600_000),
-    allowedOrigins: read.list('ALLOWED_ORIGINS', []).map((origin) => {
-      if (!isOrigin(origin)) {
-        faults.push('ALLOWED_ORIGINS holds something that is not an origin (https://app.example)');
-      }
-      return origin;
-    }),
+    allowedOrigins: read.origins('ALLOWED_ORIGINS'),
     tokens: {
       issuer: read.text('TOKEN_ISSUER', EMBEDDED_ISSUER),
       audience: read.text('TOKEN_AUDIENCE', 'sluice'),
       algorithms: read.listOf('TOKEN_ALGORITHMS', ALGORITHMS),
-      workspaceClaim: read.claimName('WORKSPACE_CLAIM', 'workspace'),
+      workspaceClaim,
       clockToleranceSeconds: read.integer('CLOCK_TOLERANCE_SECONDS', 5, 0, 300),
       maxLifetimeSeconds: read.integer('TOKEN_MAX_LIFETIME_SECONDS', 86_400, 60, 31_536_000),
     },
@@ -209,6 +213,14 @@ class SettingReader {
       this.faults.push(`${name} must list some of ${choices.join(', ')}, each once`);
     }
     return chosen;
+  }
+
+  origins(name: string): string[] {
+    const origins = this.list(name, []);
+    if (!origins.every(isOrigin)) {
+      this.faults.push(`${name} holds something that is not an origin (https://app.example)`);
+    }
+    return origins;
   }
 
   claimName(name: string, fallback: string): string {

@@ -23,9 +23,13 @@ async function start(): Promise<void> {
 
 function listen(server: Server, { host, port }: Config): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(new Error(`cannot listen on ${host} port ${port}: ${cause.message}`, { cause })),
-    );
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const isTaken = cause.code === 'EADDRINUSE';
+      const reason = isTaken
+        ? 'is taken: set PORT to another one'
+        : `cannot be used (${cause.code})`;
+      reject(new Error(`port ${port} of ${host} ${reason}`, { cause }));
+    });
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
 }

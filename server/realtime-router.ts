@@ -2,12 +2,12 @@ import { JWKS_PATH, TOKEN_PATH } from '@sluice/protocol';
 import { type NextFunction, type Request, type Response, Router } from 'express';
 import { compose, type Service } from './compose.js';
 import { readConfig } from './config.js';
-import { SluiceError } from './errors.js';
+import { SluiceError, spreadRetryMs } from './errors.js';
 import type { PermissionChecker } from './gate/permission-checker.js';
 import { createErrorHandler } from './http/error-handler.js';
 import { nameRequest } from './http/request-id.js';
 import type { Published } from './log/publisher.js';
-import { type Log, silentLog } from './ops/log.js';
+import { createLog, type Log } from './ops/log.js';
 
 export interface RealtimeRouterOptions {
   /**
@@ -17,7 +17,7 @@ export interface RealtimeRouterOptions {
   readonly settings: Readonly<Record<string, string | undefined>>;
   /** Who may do what. Default: the permissions that the token itself names. */
   readonly permissionChecker?: PermissionChecker;
-  /** Where requests and streams are told of; pino fits. Default: nowhere. */
+  /** Where requests and streams are told of; pino fits. Default: errors alone, on standard error. */
   readonly log?: Log;
 }
 
@@ -36,10 +36,11 @@ export interface RealtimeRouter extends Router {
 
 /**
  * Puts Sluice into an existing application: `app.use(createRealtimeRouter({ settings }))`.
- * @throws ConfigError naming every setting that cannot stand.
+ * @throws TypeError without settings; ConfigError naming every setting that cannot stand.
  */
 export function createRealtimeRouter(options: RealtimeRouterOptions): RealtimeRouter {
-  const log = options.log ?? silentLog;
+  if (options?.settings === undefined) throw new TypeError('"settings" must be given');
+  const log = options.log ?? createLog('error');
   const { permissionChecker } = options;
   const service = compose(readConfig(options.settings), log, { permissionChecker });
   const ready = service.then(() => {});
@@ -56,17 +57,14 @@ export function createRealtimeRouter(options: RealtimeRouterOptions): RealtimeRo
     }
     service.then(
       ({ routes }) => routes(request, response, next),
-      (cause: unknown) =>
-        nameRequest(request, response, () =>
-          next(new SluiceError('UNAVAILABLE', undefined, { cause })),
-        ),
+      (cause: unknown) => nameRequest(request, response, () => next(unavailable(cause))),
     );
   });
   router.use(createErrorHandler(log));
   return Object.assign(router, {
     ready,
     publish: async (workspace: string, events: readonly unknown[]) => {
-      const { publisher } = await service;
+      const { publisher } = await service.catch(cannotServe);
       return publisher.publish(workspace, publisher.read(workspace, events, 'short'));
     },
     close: async () => {
@@ -75,6 +73,14 @@ export function createRealtimeRouter(options: RealtimeRouterOptions): RealtimeRo
       if (opened !== null) await close(opened);
     },
   });
+}
+
+function cannotServe(cause: unknown): never {
+  throw unavailable(cause);
+}
+
+function unavailable(cause: unknown): SluiceError {
+  return new SluiceError('UNAVAILABLE', undefined, { cause, retryAfterMs: spreadRetryMs(5_000) });
 }
 
 /** What belongs to the application goes its way without waiting for the log. */

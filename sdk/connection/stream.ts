@@ -89,7 +89,10 @@ export class Stream implements StreamListener {
     const id = frame.id ?? '';
     if (item.name === 'event') this.#onEvent(item.data, id);
     else if (item.name === 'stream.gap') this.#resumePoint.moveTo(id);
-    else this.#resumePoint.advance(id);
+    // Before a gap has been told, a stream that is cut must not resume behind it.
+    else if (item.name !== 'stream.connected' || item.data.resumed !== 'gap') {
+      this.#resumePoint.advance(id);
+    }
 
     if (item.name === 'stream.connected') this.#handlers.onConnected(item.data);
     else if (item.name === 'stream.gap') this.#handlers.onGap(item.data);

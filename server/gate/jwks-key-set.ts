@@ -7,6 +7,8 @@ import { type Jwk, mayVerify, type VerificationKey, verificationKey } from './ve
 export interface JwksOptions {
   /** Reads the JWK set, within a deadline of its own. */
   readonly fetch: () => Promise<{ keys: unknown }>;
+  /** Told of each read that fails. */
+  readonly onFailure?: (error: unknown) => void;
   /** Age in ms from which the set is read anew in the background. Default 5 minutes. */
   readonly refreshAfterMs?: number;
   /** Age in ms up to which the set is used while it cannot be read anew. Default 1 hour. */
@@ -25,6 +27,7 @@ const MAX_KEYS = 100;
  */
 export class JwksKeySet implements KeySet {
   private readonly client: JwksClient;
+  private readonly onFailure: (error: unknown) => void;
   private readonly refreshAfterMs: number;
   private readonly staleAfterMs: number;
   private readonly coolDownMs: number;
@@ -34,6 +37,7 @@ export class JwksKeySet implements KeySet {
   private reading: Promise<void> | null = null;
 
   constructor(options: JwksOptions) {
+    this.onFailure = options.onFailure ?? (() => {});
     this.refreshAfterMs = options.refreshAfterMs ?? 300_000;
     this.staleAfterMs = options.staleAfterMs ?? 3_600_000;
     this.coolDownMs = options.coolDownMs ?? 10_000;
@@ -42,6 +46,11 @@ export class JwksKeySet implements KeySet {
       rateLimit: false,
       fetcher: async () => ({ keys: vetted((await options.fetch()).keys) }),
     });
+  }
+
+  /** Reads the set before it is asked for, so that an endpoint that cannot be reached is known at once. */
+  prefetch(): void {
+    this.read().catch(ignore);
   }
 
   async find(keyId: string, algorithm: string): Promise<KeyObject> {
@@ -79,13 +88,18 @@ export class JwksKeySet implements KeySet {
   private refreshInBackground(): void {
     if (performance.now() - this.triedAt < this.coolDownMs) return;
     // Until it succeeds, the keys that are known serve on, as long as they are not stale.
-    this.read().catch(() => {});
+    this.read().catch(ignore);
   }
 
   private read(): Promise<void> {
-    this.reading ??= this.readNow().finally(() => {
-      this.reading = null;
-    });
+    this.reading ??= this.readNow()
+      .catch((error: unknown) => {
+        this.onFailure(error);
+        throw error;
+      })
+      .finally(() => {
+        this.reading = null;
+      });
     return this.reading;
   }
 
@@ -104,6 +118,9 @@ export class JwksKeySet implements KeySet {
     return new SluiceError('INVALID_TOKEN', 'The token was signed with a key that is not known.');
   }
 }
+
+/** What `onFailure` was told of already. */
+function ignore(): void {}
 
 /** The members that may verify. A key id that stands twice makes the set ambiguous, and so unusable. */
 function vetted(keys: unknown): Jwk[] {

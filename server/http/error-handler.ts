@@ -1,6 +1,6 @@
 import type { NextFunction, Request, Response } from 'express';
 import { SluiceError } from '../errors.js';
-import type { Log } from '../ops/log.js';
+import { describeError, type Log } from '../ops/log.js';
 import { sendProblem } from './problem.js';
 import { requestIdOf } from './request-id.js';
 
@@ -33,13 +33,6 @@ export function logRefusal(log: Log, response: Response, { code, message, cause 
   const fields = { code, detail: message, requestId: requestIdOf(response) };
   if (cause === undefined) log.info(fields, 'request refused');
   else if (code === 'INTERNAL_ERROR')
-    log.error({ ...fields, cause: told(cause, true) }, 'request failed');
-  else log.warn({ ...fields, cause: told(cause, false) }, 'request refused');
-}
-
-/** What a log may hold of an error: its other members could repeat what the caller sent. */
-function told(cause: unknown, withStack: boolean): object {
-  if (!(cause instanceof Error)) return { name: typeof cause };
-  const { name, message, stack } = cause;
-  return { name, message, ...(withStack && { stack }) };
+    log.error({ ...fields, cause: describeError(cause, { withStack: true }) }, 'request failed');
+  else log.warn({ ...fields, cause: describeError(cause) }, 'request refused');
 }

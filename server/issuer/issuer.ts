@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { hasControlCharacter } from '@sluice/protocol';
 import jsonwebtoken from 'jsonwebtoken';
+import { ISSUER_CLAIMS } from '../config.js';
 import { SluiceError } from '../errors.js';
 import { readGrant } from './grant.js';
 import { IssuerError } from './issuer-error.js';
@@ -45,7 +46,6 @@ export interface Issuer {
 }
 
 const MAX_SUBJECT_LENGTH = 256;
-const OWN_CLAIMS = 'iss sub aud iat exp nbf jti client_id permissions scope'.split(' ');
 
 /**
  * Opens the issuer of a data folder; its keys are made on the first start.
@@ -55,7 +55,7 @@ export async function openIssuer(options: IssuerOptions): Promise<Issuer> {
   const { issuer, audience, workspaceClaim } = options;
   const workspacesClaim = `${workspaceClaim}s`;
   for (const claim of [workspaceClaim, workspacesClaim]) {
-    if (OWN_CLAIMS.includes(claim)) {
+    if (ISSUER_CLAIMS.includes(claim)) {
       throw new IssuerError(
         `the workspace claim cannot be "${workspaceClaim}": "${claim}" is taken`,
       );

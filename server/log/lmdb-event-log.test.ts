@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -40,6 +40,18 @@ describe('the folder of the embedded log', () => {
     const next = await openLmdbEventLog(folder, RETENTION);
     expect(await next.extent('acme')).toMatchObject({ head: 1 });
     await next.close();
+  });
+
+  it.each<[string, (path: string) => Promise<void>]>([
+    ['overwritten', (path) => writeFile(path, 'hello, this is no store'.repeat(1_000))],
+    ['cut short', (path) => truncate(path, 8_192)],
+    ['cut to less than a page', (path) => truncate(path, 100)],
+  ])('is not opened when its file was %s', async (_, damage) => {
+    const log = await openLmdbEventLog(folder, RETENTION);
+    await log.append('acme', [event(1)]);
+    await log.close();
+    await damage(join(folder, 'data.mdb'));
+    await expect(openLmdbEventLog(folder, RETENTION)).rejects.toThrow(/data\.mdb is damaged/);
   });
 
   it('has one owner when many come at once', async () => {

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
 import { open } from 'lmdb';
 import { LRUCache } from 'lru-cache';
@@ -32,6 +33,7 @@ import type {
 import { type OwnerRegister, ownFolder, type Release } from './folder-owner.js';
 import { Followers } from './followers.js';
 import { GroupCommit } from './group-commit.js';
+import { checkStore } from './store-check.js';
 import { openTables, type Tables } from './tables.js';
 import { transact } from './transact.js';
 import { Trimmer } from './trimmer.js';
@@ -54,6 +56,7 @@ const LAST_OFFSET = 2 ** 48 - 1;
  */
 export async function openLmdbEventLog(folder: string, retention: Retention): Promise<EventLog> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  checkStore(join(folder, 'data.mdb'));
   // LMDB's plain commit: the promise of a transaction resolves when the disk has it.
   const root = open<Buffer, Uint8Array>({
     path: folder,

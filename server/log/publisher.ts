@@ -39,6 +39,9 @@ export class Publisher {
     if (!isWorkspace(workspace)) {
       throw new SluiceError('INVALID_REQUEST', 'The workspace is not a name.');
     }
+    if (!Array.isArray(values)) {
+      throw new SluiceError('INVALID_REQUEST', 'The events are not a list.');
+    }
     if (values.length === 0) throw new SluiceError('INVALID_REQUEST', 'The batch is empty.');
     if (values.length > this.limits.maxBatch) {
       throw new SluiceError(

@@ -17,3 +17,12 @@ export const silentLog: Log = { info() {}, warn() {}, error() {} };
 export function createLog(level: LogLevel): Log {
   return pino({ level, base: null }, pino.destination({ dest: 2, sync: false }));
 }
+
+/** What a log may hold of an error: its other members could repeat what the caller sent. */
+export function describeError(error: unknown, { withStack = false } = {}): object {
+  if (!(error instanceof Error)) return { name: typeof error };
+  const { name, message, stack } = error;
+  // `fetch` keeps to itself what went wrong: the name of the system's error stands one level below.
+  const { code } = (error.cause ?? {}) as { code?: unknown };
+  return { name, message, ...(typeof code === 'string' && { code }), ...(withStack && { stack }) };
+}

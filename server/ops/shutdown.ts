@@ -11,6 +11,8 @@ const LAST_ANSWERS_MS = 1_000;
 export async function drain(server: Server, hub: Hub, drainMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
+  // A connection whose answer is still to come is not kept alive behind it.
+  server.keepAliveTimeout = 1;
   const cutRequests = setTimeout(() => server.closeAllConnections(), drainMs);
   const giveUp = new Promise<void>((resolve) => {
     setTimeout(resolve, drainMs + LAST_ANSWERS_MS).unref();

@@ -37,7 +37,7 @@ export function openStream(
     { ...opening, epoch: start.epoch, cursor: start.offset },
     onClose,
   );
-  sink.write(connectedFrame(opening, start));
+  stream.write(Buffer.from(connectedFrame(opening, start)));
   if (start.gap !== null) stream.tellGap(start.gap);
   sink.uncork();
   return stream;
