@@ -11,26 +11,6 @@ function matchesReference(pattern: string, name: string): boolean {
   return new RegExp(`^${source}$`, 's').test(name);
 }
 
-/** A text that counts how often one of its characters is looked at. */
-function counted(text: string, count: () => void): string {
-  const view = new Proxy(Object(text) as object, {
-    get(target, key) {
-      if (typeof key === 'string' && /^\d+$/.test(key)) count();
-      return Reflect.get(target, key, target);
-    },
-  });
-  return view as unknown as string;
-}
-
-function stepsOf(pattern: string, name: string): number {
-  let steps = 0;
-  const count = () => {
-    steps++;
-  };
-  matchesPattern(counted(pattern, count), counted(name, count));
-  return steps;
-}
-
 const fewLetters = (letters: string) =>
   fc.string({ unit: fc.constantFrom(...letters), maxLength: 12 });
 
@@ -78,6 +58,9 @@ describe('a name', () => {
     'a\u2066b',
     'a\u200fb',
     'a\u061cb',
+    // One star is all there can be: with more of them, an event would cost what a subscriber's patterns make it cost.
+    '**',
+    'a*b*c',
     'a'.repeat(MAX_NAME_LENGTH + 1),
     '😀'.repeat(MAX_NAME_LENGTH / 2 + 1),
   ])('may not be %j, and neither may a pattern', (text) => {
@@ -85,7 +68,7 @@ describe('a name', () => {
     expect(isPattern(text)).toBe(false);
   });
 
-  it.each(['*', '**', 'orders.*', '*.created', 'a*b*c'])('may not be the pattern %j', (text) => {
+  it.each(['*', 'orders.*', '*.created', 'a*b'])('may not be the pattern %j', (text) => {
     expect(isName(text)).toBe(false);
     expect(isPattern(text)).toBe(true);
   });
@@ -106,7 +89,6 @@ describe('a pattern', () => {
     ['a*b', 'ab', true],
     ['a*b', 'aXbXb', true],
     ['a*b', 'ba', false],
-    ['a**b', 'ab', true],
     ['a.b', 'axb', false],
     ['[a]', 'a', false],
     ['', '', true],
@@ -115,52 +97,27 @@ describe('a pattern', () => {
     expect(matchesPattern(pattern, name)).toBe(expected);
   });
 
+  const withOneStar = (text: fc.Arbitrary<string>) =>
+    fc.tuple(text, text).map(([before, behind]) => `${before}*${behind}`.replaceAll('**', '*'));
+
   it('stands for the same names as the regular expression it reads like', () => {
     fc.assert(
-      fc.property(fewLetters('ab*'), fewLetters('ab'), (pattern, name) => {
+      fc.property(withOneStar(fewLetters('ab')), fewLetters('ab'), (pattern, name) => {
         expect(matchesPattern(pattern, name)).toBe(matchesReference(pattern, name));
       }),
       { numRuns: 5_000 },
     );
+    const anyText = fc.string({ unit: 'binary' }).map((text) => text.replaceAll('*', ''));
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (pattern, name) => {
-        expect(matchesPattern(pattern, name)).toBe(matchesReference(pattern, name));
+      fc.property(anyText, anyText, anyText, (before, behind, filling) => {
+        expect(matchesPattern(`${before}*${behind}`, before + filling + behind)).toBe(true);
+        expect(matchesPattern(before, behind)).toBe(before === behind);
       }),
     );
   });
 
-  it('stands for every name that is made by filling its stars', () => {
-    const parts = fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 6 });
-    fc.assert(
-      fc.property(parts, fc.array(fc.string({ unit: 'binary' })), (literals, fillings) => {
-        const withoutStars = literals.map((literal) => literal.replaceAll('*', ''));
-        const name = withoutStars.map((text, index) =>
-          index === 0 ? text : `${fillings[index] ?? ''}${text}`,
-        );
-        expect(matchesPattern(withoutStars.join('*'), name.join(''))).toBe(true);
-      }),
-    );
-  });
-
-  it('costs no more than the product of both lengths, whatever it is', () => {
-    const bound = (pattern: string, name: string) => 4 * (pattern.length + 1) * (name.length + 1);
-    fc.assert(
-      fc.property(fewLetters('ab*'), fewLetters('ab'), (pattern, name) => {
-        expect(stepsOf(pattern, name)).toBeLessThanOrEqual(bound(pattern, name));
-      }),
-      { numRuns: 2_000 },
-    );
-    // Patterns on which a backtracking matcher runs for years.
-    const name = 'a'.repeat(MAX_NAME_LENGTH);
-    for (const pattern of [
-      `${'a*'.repeat(127)}b`,
-      `${'*a'.repeat(127)}b`,
-      `${'*'.repeat(255)}b`,
-      `*${'a'.repeat(127)}b`,
-    ]) {
-      expect(isPattern(pattern)).toBe(true);
-      expect(matchesPattern(pattern, name)).toBe(false);
-      expect(stepsOf(pattern, name)).toBeLessThanOrEqual(bound(pattern, name));
-    }
+  it('does not count a character for both of its ends', () => {
+    expect(matchesPattern('ab*bc', 'abc')).toBe(false);
+    expect(matchesPattern('ab*bc', 'abbc')).toBe(true);
   });
 });

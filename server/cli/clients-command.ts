@@ -1,4 +1,4 @@
-import { openClientStore } from '../issuer/client-store.js';
+import { openClientStore, openExistingClientStore } from '../issuer/client-store.js';
 import { type Command, CommandFailure, say, UsageError } from './command.js';
 import { readIssuerConfig } from './issuer-config.js';
 import { readOptions } from './options.js';
@@ -35,14 +35,18 @@ A running service sees every change at once.
       say(context, 'keep the secret now: it is not stored and cannot be shown again');
     } else if (action === 'list') {
       readOptions(args, []);
-      const clients = await openClientStore(readIssuerConfig(context));
-      for (const client of await clients.listClients()) {
-        context.stdout.write(`${JSON.stringify(client)}\n`);
-      }
+      const config = readIssuerConfig(context);
+      const clients = (await (await openExistingClientStore(config))?.listClients()) ?? [];
+      if (clients.length === 0) say(context, `there are no clients in ${config.dataDir}`);
+      for (const client of clients) context.stdout.write(`${JSON.stringify(client)}\n`);
     } else if (action === 'remove') {
       const id = readOptions(args, ['id']).required('id');
-      const clients = await openClientStore(readIssuerConfig(context));
-      if (!(await clients.removeClient(id))) throw new CommandFailure(`there is no client "${id}"`);
+      const config = readIssuerConfig(context);
+      const clients = await openExistingClientStore(config);
+      if (clients === null || !(await clients.removeClient(id))) {
+        throw new CommandFailure(`there is no client "${id}" in ${config.dataDir}`);
+      }
+      say(context, 'removed; its tokens live until they expire');
     } else {
       throw new UsageError('clients takes one of add, list and remove');
     }

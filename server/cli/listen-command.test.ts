@@ -171,13 +171,40 @@ describe('sluice listen', () => {
     expect(stderr).toContain('SLOW_CONSUMER: because of SLOW_CONSUMER; trying again');
   });
 
-  it('tells of a gap', async () => {
-    const data = '{"from":"ABCDEFGH-1","oldest":"ABCDEFGH-5","reason":"expired"}';
+  it.each([
+    ['expired', 'the events up to ABCDEFGH-5 are gone'],
+    [
+      'unknown_epoch',
+      'the cursor ABCDEFGH-1 is of another log or workspace, so everything kept follows',
+    ],
+    ['ahead', 'the log is older than the cursor ABCDEFGH-1, so only new events follow'],
+    ['a new reason', 'events behind ABCDEFGH-1 are gone (a new reason)'],
+  ])('tells of a gap: %s', async (reason, said) => {
+    const data = JSON.stringify({ from: 'ABCDEFGH-1', oldest: 'ABCDEFGH-5', reason });
     plays = [
       (_, response) => send(response, { id: 'ABCDEFGH-5', event: 'stream.gap', data }, event(6)),
     ];
     const { stderr } = await listen(['--count', '1']).ended;
-    expect(stderr).toContain('events behind ABCDEFGH-1 are gone (expired)');
+    expect(stderr).toBe(`sluice: ${said}\n`);
+  });
+
+  it('comes back after a stream error that it does not know', async () => {
+    const data = '{"code":"ASTEROID","detail":"one came down"}';
+    plays = [
+      (_, response) => send(response, event(1), { event: 'stream.error', data }),
+      (_, response) => send(response, event(2)),
+    ];
+    const { code, stderr } = await listen(['--count', '2']).ended;
+    expect(code).toBe(0);
+    expect(stderr).toContain('ASTEROID: one came down; trying again');
+  });
+
+  it.each([408, 425, 429, 500, 502])('comes back after HTTP %i of whomever', async (status) => {
+    plays = [refuse(status, ''), (_, response) => send(response, event(1))];
+    expect(await listen(['--count', '1']).ended).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining(`HTTP ${status}: `),
+    });
   });
 
   it('ends when the service ends the stream for good', async () => {

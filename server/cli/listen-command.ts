@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ControlEventName, PARAMETERS, parseCursor } from '@sluice/protocol';
+import { type ControlEventName, PARAMETERS, parseCursor, type StreamGap } from '@sluice/protocol';
 import { readAccessToken } from './access-token.js';
 import { type Command, type CommandContext, CommandFailure, say, UsageError } from './command.js';
 import { readOptions } from './options.js';
@@ -128,12 +128,25 @@ function noticeOf(name: ControlEventName, data: Readonly<Record<string, unknown>
     case 'stream.connected':
       return `connected to ${data['workspace']} as ${data['subject']} until ${data['expiresAt']} (${data['resumed']})`;
     case 'stream.gap':
-      return `events behind ${data['from']} are gone (${data['reason']}); the oldest left is ${data['oldest']}`;
+      return gapNotice(data);
     case 'stream.token_expiring':
       return `the token expires at ${data['expiresAt']}`;
     case 'stream.draining':
       return 'the service is going down';
     default:
       return name;
+  }
+}
+
+function gapNotice({ from, oldest, reason }: Readonly<Record<string, unknown>>): string {
+  switch (reason as StreamGap['reason']) {
+    case 'expired':
+      return `the events up to ${oldest} are gone`;
+    case 'unknown_epoch':
+      return `the cursor ${from} is of another log or workspace, so everything kept follows`;
+    case 'ahead':
+      return `the log is older than the cursor ${from}, so only new events follow`;
+    default:
+      return `events behind ${from} are gone (${reason})`;
   }
 }

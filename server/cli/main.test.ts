@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -48,7 +48,7 @@ async function sluice(args: readonly string[], play: RequestListener = () => {})
       SLUICE_URL: `http://127.0.0.1:${port}`,
       SLUICE_TOKEN: 'the-token',
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   const ended = Promise.all([once(child, 'close'), text(child.stderr)]).then(
     ([[code, signal], stderr]) => ({ code, signal, stderr }),
@@ -71,7 +71,19 @@ describe('the process', () => {
     const args = ['token', '--workspace', 'acme', '--subject', 'a', '--permissions'];
     const { child, ended } = await sluice([...args, 'realtime:publish']);
     expect(await text(child.stdout)).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
-    expect(await ended).toEqual({ code: 0, signal: null, stderr: '' });
+    expect(await ended).toMatchObject({ code: 0, signal: null });
+  });
+
+  it('stops while it waits for stdin', async () => {
+    const about = ['--workspace', 'acme', '--topic', 't', '--type', 't'];
+    const { child, ended } = await sluice(['publish', ...about, '--data', '-']);
+    // More than a pipe holds: once all of it is taken, the command waits for what follows.
+    child.stdin.write(' '.repeat(1_048_576), () => child.kill('SIGINT'));
+    expect(await ended).toEqual({
+      code: 1,
+      signal: null,
+      stderr: 'sluice: stopped; nothing was published\n',
+    });
   });
 
   it('ends with the code of the fault', async () => {
@@ -112,4 +124,34 @@ describe('the process', () => {
       expect(connections).toBe(when === 'with the stream' ? 1 : 2);
     },
   );
+});
+
+describe('bin/sluice.js', () => {
+  const startFile = async (built: string | null) => {
+    const place = await mkdtemp(join(folder, 'bin-'));
+    await mkdir(join(place, 'bin'));
+    await mkdir(join(place, 'dist', 'cli'), { recursive: true });
+    await writeFile(join(place, 'package.json'), '{"type":"module"}');
+    await copyFile(join(ROOT, 'server', 'bin', 'sluice.js'), join(place, 'bin', 'sluice.js'));
+    if (built !== null) await writeFile(join(place, 'dist', 'cli', 'main.js'), built);
+    const child = spawn(process.execPath, [join(place, 'bin', 'sluice.js')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const [[code], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)]);
+    return { code, stderr };
+  };
+
+  it('asks for a build where there is none', async () => {
+    expect(await startFile(null)).toEqual({
+      code: 1,
+      stderr: 'sluice: run "npm run build" first\n',
+    });
+  });
+
+  it('does not hide that a part of the build is missing', async () => {
+    const { code, stderr } = await startFile("import './run.js';");
+    expect(code).toBe(1);
+    expect(stderr).toContain('ERR_MODULE_NOT_FOUND');
+    expect(stderr).not.toContain('npm run build');
+  });
 });

@@ -1,7 +1,6 @@
 /** Says in plain words why `fetch` did not get an answer from `address`. */
 export function describeNetworkFailure(error: unknown, address: URL): string {
   const { origin, hostname } = address;
-  if ((error as Error).name === 'TimeoutError') return `${origin} did not answer in time`;
   const cause = (error as Error).cause as { code?: unknown; message?: unknown } | undefined;
   switch (cause?.code) {
     case 'ECONNREFUSED':

@@ -7,7 +7,7 @@ export interface Options<Name extends string> {
   /** The value, if it was given; not more than once. */
   one(name: Name): string | undefined;
   required(name: Name): string;
-  /** The comma-separated items; empty where the option was not given. */
+  /** The comma-separated items, none of them empty; none where the option was not given. */
   list(name: Name): readonly string[];
   wholeNumber(name: Name, least: number, most: number): number | undefined;
   workspace(name: Name): string;
@@ -41,11 +41,14 @@ export function readOptions<Name extends string>(
       return value;
     },
 
-    list: (name) =>
-      (options.one(name) ?? '')
-        .split(',')
-        .map((item) => item.trim())
-        .filter((item) => item !== ''),
+    list(name) {
+      const text = options.one(name);
+      if (text === undefined) return [];
+      const items = text.split(',').map((item) => item.trim());
+      // `--topics "$TOPICS"` with nothing in it must not mean everything.
+      if (items.includes('')) throw new UsageError(`--${name} has an empty item`);
+      return items;
+    },
 
     wholeNumber(name, least, most) {
       const text = options.one(name);
@@ -81,7 +84,28 @@ function parse(args: readonly string[], names: readonly string[]): Record<string
     });
     return values as Record<string, string[]>;
   } catch (error) {
+    const dashed = dashedValue(args, names);
+    if (dashed !== undefined && codeOf(error) === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {
+      const { option, value } = dashed;
+      throw new UsageError(
+        `${option} has no value; one that begins with a dash is given as ${option}=${value}`,
+      );
+    }
     const [firstSentence = ''] = (error as Error).message.split(/(?<=\.)\s|\n/);
     throw new UsageError(firstSentence.replace(/\.$/, ''));
   }
+}
+
+/** The first option that is followed by what looks like another one. */
+function dashedValue(args: readonly string[], names: readonly string[]) {
+  for (const [index, option] of args.entries()) {
+    const value = args[index + 1];
+    const isDashed = value !== undefined && value.length > 1 && value.startsWith('-');
+    if (isDashed && names.some((name) => option === `--${name}`)) return { option, value };
+  }
+  return undefined;
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as NodeJS.ErrnoException).code;
 }

@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream';
 import { CONTENT_TYPES } from '@sluice/protocol';
 import { readAccessToken } from './access-token.js';
 import { readAnswerText } from './answer-text.js';
@@ -7,8 +8,9 @@ import { readOptions } from './options.js';
 import { readRefusal } from './refusal.js';
 import { eventsAddress } from './service-address.js';
 
-const DEADLINE_MS = 10_000;
 const MAX_STDIN_BYTES = 16_777_216;
+const NOTHING_PUBLISHED = 'stopped; nothing was published';
+const UNCERTAIN = 'the event may have been published or not';
 
 const OPTIONS = [
   'workspace',
@@ -22,10 +24,17 @@ const OPTIONS = [
   'token-file',
 ] as const;
 
-export const publishCommand: Command = {
-  name: 'publish',
-  summary: 'publish one event',
-  usage: `Usage: sluice publish --workspace <name> --topic <name> --type <name> [options]
+export interface PublishCommandOptions {
+  /** How long the service may take for its whole answer. Default 10,000 ms. */
+  readonly deadlineMs?: number;
+}
+
+export function createPublishCommand(options: PublishCommandOptions = {}): Command {
+  const { deadlineMs = 10_000 } = options;
+  return {
+    name: 'publish',
+    summary: 'publish one event',
+    usage: `Usage: sluice publish --workspace <name> --topic <name> --type <name> [options]
 
 Publishes one event and prints its cursor on stdout.
 
@@ -42,45 +51,60 @@ Publishes one event and prints its cursor on stdout.
   sluice publish --workspace acme --topic orders --type order.created --data '{"n":1}'
 `,
 
-  async run(args, context) {
-    const options = readOptions(args, OPTIONS);
-    const workspace = options.workspace('workspace');
-    const topic = options.required('topic');
-    const type = options.required('type');
-    const key = options.one('idempotency-key');
-    if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
-      throw new UsageError('--idempotency-key must be ASCII characters without white space');
-    }
-    const address = eventsAddress(context, options.one('url'), workspace);
-    const token = await readAccessToken(context, options.one('token-file'));
-    const data = await readData(options.one('data'), context);
-    const event = { topic, type, id: options.one('id'), subject: options.one('subject'), data };
+    async run(args, context) {
+      const options = readOptions(args, OPTIONS);
+      const workspace = options.workspace('workspace');
+      const topic = options.required('topic');
+      const type = options.required('type');
+      const key = options.one('idempotency-key');
+      if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
+        throw new UsageError('--idempotency-key must be ASCII characters without white space');
+      }
+      const address = eventsAddress(context, options.one('url'), workspace);
+      const token = await readAccessToken(context, options.one('token-file'));
+      const data = await readData(options.one('data'), context);
+      const event = { topic, type, id: options.one('id'), subject: options.one('subject'), data };
 
-    const cursors = await post(address, context, {
-      headers: {
-        Authorization: `Bearer ${token}`,
-        'Content-Type': CONTENT_TYPES.json,
-        ...(key !== undefined && { 'Idempotency-Key': key }),
-      },
-      body: JSON.stringify(event),
-    });
-    for (const cursor of cursors) context.stdout.write(`${cursor}\n`);
-  },
-};
+      const cursors = await post(address, context, deadlineMs, {
+        headers: {
+          Authorization: `Bearer ${token}`,
+          'Content-Type': CONTENT_TYPES.json,
+          ...(key !== undefined && { 'Idempotency-Key': key }),
+        },
+        body: JSON.stringify(event),
+      });
+      for (const cursor of cursors) context.stdout.write(`${cursor}\n`);
+    },
+  };
+}
+
+export const publishCommand = createPublishCommand();
 
 /** Sends the request; the cursors of the answer. */
 async function post(
   address: URL,
   { signal }: CommandContext,
+  deadlineMs: number,
   request: { headers: Record<string, string>; body: string },
 ): Promise<readonly string[]> {
+  // Held here by hand: AbortSignal.any() does not keep an AbortSignal.timeout() from the garbage collector, and what was
+  // collected never fires.
+  const ending = new AbortController();
+  const stop = () => ending.abort();
+  let isLate = false;
+  const deadline = setTimeout(() => {
+    isLate = true;
+    stop();
+  }, deadlineMs);
+  signal.addEventListener('abort', stop, { once: true });
   try {
+    if (signal.aborted) throw new CommandFailure(NOTHING_PUBLISHED);
     const answer = await fetch(address, {
       ...request,
       method: 'POST',
       // A redirect would lose the token or the body, each in its own way.
       redirect: 'manual',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]),
+      signal: ending.signal,
     });
     if (!answer.ok) {
       const { code, detail } = await readRefusal(answer);
@@ -90,9 +114,15 @@ async function post(
   } catch (error) {
     if (error instanceof CommandFailure) throw error;
     if (signal.aborted) {
-      throw new CommandFailure('stopped; the event may have been published or not');
+      throw new CommandFailure(`stopped; ${UNCERTAIN}`);
+    }
+    if (isLate) {
+      throw new CommandFailure(`${address.origin} did not answer in time; ${UNCERTAIN}`);
     }
     throw new CommandFailure(describeNetworkFailure(error, address), { cause: error });
+  } finally {
+    clearTimeout(deadline);
+    signal.removeEventListener('abort', stop);
   }
 }
 
@@ -105,10 +135,13 @@ function readCursors(text: string): string[] {
   return cursors;
 }
 
-async function readData(text: string | undefined, { stdin }: CommandContext): Promise<unknown> {
+async function readData(text: string | undefined, context: CommandContext): Promise<unknown> {
   if (text === undefined) return undefined;
-  const data = parseJson(text === '-' ? await readAll(stdin) : text);
-  if (data === undefined) throw new UsageError('--data is not JSON');
+  const isFromStdin = text === '-';
+  const data = parseJson(isFromStdin ? await readStdin(context) : text);
+  if (data === undefined) {
+    throw new UsageError(`${isFromStdin ? 'what stdin holds' : '--data'} is not JSON`);
+  }
   return data;
 }
 
@@ -121,14 +154,21 @@ function parseJson(text: string): unknown {
   }
 }
 
-async function readAll(stdin: CommandContext['stdin']): Promise<string> {
+async function readStdin({ stdin, signal }: CommandContext): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of stdin) {
-    chunks.push(Buffer.from(chunk));
-    length += chunk.length;
-    if (length > MAX_STDIN_BYTES)
-      throw new UsageError('what stdin holds is too large for an event');
+  try {
+    // Stdin is destroyed when the user wants to stop: nothing else ends the wait for somebody who types.
+    for await (const chunk of addAbortSignal(signal, stdin)) {
+      chunks.push(Buffer.from(chunk));
+      length += chunk.length;
+      if (length > MAX_STDIN_BYTES) {
+        throw new UsageError('what stdin holds is too large for an event');
+      }
+    }
+  } catch (error) {
+    if (signal.aborted) throw new CommandFailure(NOTHING_PUBLISHED);
+    throw error;
   }
   return Buffer.concat(chunks).toString('utf8');
 }

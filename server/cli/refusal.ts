@@ -10,6 +10,9 @@ export interface Refusal {
   readonly retryAfterMs: number | undefined;
 }
 
+// docs/PROTOCOL.md, section 6.1: what is no code of the protocol is judged by its status.
+const RECOVERABLE_STATUSES = [408, 425, 429];
+
 /** Reads the refusal that an HTTP answer is; its body may be anything, and of any length. */
 export async function readRefusal(answer: Response): Promise<Refusal> {
   const problem = parseProblem(await readAnswerText(answer));
@@ -17,22 +20,45 @@ export async function readRefusal(answer: Response): Promise<Refusal> {
   return {
     code: `HTTP ${answer.status}`,
     detail: answer.statusText || 'the answer is not from Sluice',
-    recoverable: answer.status === 429 || answer.status >= 500,
+    recoverable: RECOVERABLE_STATUSES.includes(answer.status) || answer.status >= 500,
     retryAfterMs: after(answer),
   };
 }
 
-/** Reads the data of `stream.error`, or a problem body; `null` where it is neither. */
-export function parseProblem(text: string): Refusal | null {
-  let problem: Partial<Record<keyof Problem, unknown>>;
+/**
+ * Reads the data of `stream.error`; `null` where they are no problem. Section 6.1: "In `stream.error`, where there may be
+ * no status, an unknown code counts as recoverable."
+ */
+export function parseStreamError(text: string): Refusal | null {
+  const problem = membersOf(text);
+  const { code } = problem;
+  if (isServiceErrorCode(code)) return refusalOf(problem, code, SERVICE_ERRORS[code]);
+  if (typeof code !== 'string') return null;
+  return refusalOf(problem, code, { title: 'the service ended the stream', recoverable: true });
+}
+
+/** Reads a problem body; `null` where it is none with a code of the protocol. */
+function parseProblem(text: string): Refusal | null {
+  const problem = membersOf(text);
+  const { code } = problem;
+  return isServiceErrorCode(code) ? refusalOf(problem, code, SERVICE_ERRORS[code]) : null;
+}
+
+type Members = Partial<Record<keyof Problem, unknown>>;
+
+function membersOf(text: string): Members {
   try {
-    problem = Object(JSON.parse(text));
+    return Object(JSON.parse(text));
   } catch {
-    return null;
+    return {};
   }
-  const { code, detail, retryAfterMs } = problem;
-  if (!isServiceErrorCode(code)) return null;
-  const { title, recoverable } = SERVICE_ERRORS[code];
+}
+
+function refusalOf(
+  { detail, retryAfterMs }: Members,
+  code: string,
+  { title, recoverable }: { readonly title: string; readonly recoverable: boolean },
+): Refusal {
   return {
     code,
     detail: typeof detail === 'string' ? detail : title,

@@ -1,14 +1,17 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { problemOf } from '@sluice/protocol';
 import jsonwebtoken from 'jsonwebtoken';
 import { openClientStore } from '../issuer/client-store.js';
+import { createPublishCommand } from './publish-command.js';
 import { run } from './run.js';
 
 let dataDir: string;
@@ -37,6 +40,14 @@ async function sluice(
   return { code, stdout: await text(stdout), stderr: await text(stderr) };
 }
 
+/** What a command may touch, with nobody at the other ends. */
+const contextOf = () => ({
+  stdin: Readable.from([]),
+  stdout: new PassThrough(),
+  stderr: new PassThrough(),
+  signal: new AbortController().signal,
+});
+
 const IDENTITY_PROVIDER = {
   JWKS_URI: 'https://id.example/jwks',
   TOKEN_ISSUER: 'https://id.example',
@@ -48,6 +59,17 @@ describe('sluice', () => {
     const { code, stdout, stderr } = await sluice(['--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     for (const name of ['token', 'listen', 'publish', 'clients']) expect(stdout).toContain(name);
+  });
+
+  it('lists its commands, and tells how to use one of them, when it is asked for help', async () => {
+    expect(await sluice(['help'])).toEqual(await sluice(['--help']));
+    expect(await sluice(['help', 'token'])).toEqual(await sluice(['token', '--help']));
+  });
+
+  it('tells its version', async () => {
+    const manifest = join(import.meta.dirname, '..', 'package.json');
+    const { version } = JSON.parse(await readFile(manifest, 'utf8'));
+    expect(await sluice(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
   it.each(['token', 'listen', 'publish', 'clients'])('tells how to use %s', async (name) => {
@@ -68,6 +90,11 @@ describe('sluice', () => {
     [['listen', '--workspace', 'a', '--count', '0'], '--count must be a whole number'],
     [['listen', '--workspace', 'a', '--url', 'ftp://x'], '--url must be'],
     [['publish', '--workspace', 'a', '--topic', 't'], '--type is missing'],
+    [['listen', '--workspace', 'a', '--topics', ''], '--topics has an empty item'],
+    [['listen', '--workspace', 'a', '--topics', 'orders,,user'], '--topics has an empty item'],
+    [['listen', '--workspace', 'a', '--types', 'a, '], '--types has an empty item'],
+    [['publish', '--data', '-1'], 'one that begins with a dash is given as --data=-1'],
+    [['help', 'subscribe'], 'there is no command "subscribe"'],
     [['publish', '--topic'], "'--topic <value>' argument missing"],
     [['clients'], 'one of add, list and remove'],
     [['clients', 'list', 'all'], "Unexpected argument 'all'"],
@@ -87,7 +114,10 @@ describe('sluice token', () => {
       ...ARGS,
       'realtime:subscribe, realtime:publish',
     ]);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(code).toBe(0);
+    expect(stderr).toBe(
+      `sluice: made new keys in ${join(dataDir, 'issuer')}; the service must use the same DATA_DIR\n`,
+    );
     expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
     const claims = jsonwebtoken.decode(stdout.trim(), { json: true });
     expect(claims).toMatchObject({
@@ -98,6 +128,16 @@ describe('sluice token', () => {
       permissions: ['realtime:subscribe', 'realtime:publish'],
     });
     expect((claims?.exp ?? 0) - (claims?.iat ?? 0)).toBe(3_600);
+  });
+
+  it('says nothing of keys that were there', async () => {
+    await sluice([...ARGS, 'realtime:subscribe']);
+    expect(await sluice([...ARGS, 'realtime:subscribe'])).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('names every setting that it reads', async () => {
+    const { stdout } = await sluice(['token', '--help']);
+    expect(stdout).toContain('TOKEN_MAX_LIFETIME_SECONDS');
   });
 
   it('takes several workspaces, a lifetime, and the settings of the service', async () => {
@@ -164,14 +204,34 @@ describe('sluice clients', () => {
       createdAt: expect.any(String),
     });
 
-    expect(await sluice(['clients', 'remove', '--id', 'backend'])).toMatchObject({ code: 0 });
+    expect(await sluice(['clients', 'remove', '--id', 'backend'])).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'sluice: removed; its tokens live until they expire\n',
+    });
     expect(await clients.authenticate('backend', secret)).toBeNull();
+  });
+
+  it('makes nothing where it only looks', async () => {
+    const elsewhere = join(dataDir, 'elsewhere');
+    const env = { DATA_DIR: elsewhere };
+    expect(await sluice(['clients', 'list'], { env })).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: `sluice: there are no clients in ${elsewhere}\n`,
+    });
+    expect(await sluice(['clients', 'remove', '--id', 'x'], { env })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `sluice: there is no client "x" in ${elsewhere}\n`,
+    });
+    expect(await readdir(dataDir)).toEqual([]);
   });
 
   it('fails in plain words', async () => {
     expect(await sluice(['clients', 'remove', '--id', 'x'])).toMatchObject({
       code: 1,
-      stderr: 'sluice: there is no client "x"\n',
+      stderr: `sluice: there is no client "x" in ${dataDir}\n`,
     });
     await sluice([...ADD, 'realtime:publish']);
     expect(await sluice([...ADD, 'realtime:publish'])).toMatchObject({
@@ -274,6 +334,38 @@ describe('sluice publish', () => {
     expect(await sluice(ARGS, { env, signal: stop.signal })).toMatchObject({
       code: 1,
       stderr: 'sluice: stopped; the event may have been published or not\n',
+    });
+  });
+
+  it('gives up after its deadline, whatever the garbage collector takes', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    service.removeAllListeners('request').on('request', () => {
+      collect();
+      setImmediate(collect);
+    });
+    const patient = { ...contextOf(), env };
+    const outcome = createPublishCommand({ deadlineMs: 100 }).run(ARGS.slice(1), patient);
+    await expect(outcome).rejects.toThrow(
+      `${new URL(env['SLUICE_URL'] ?? '').origin} did not answer in time; the event may have been published or not`,
+    );
+  });
+
+  it('stops before it sends anything', async () => {
+    const signal = AbortSignal.abort();
+    for (const more of [[], ['--data', '-']]) {
+      expect(await sluice([...ARGS, ...more], { env, signal })).toMatchObject({
+        code: 1,
+        stderr: 'sluice: stopped; nothing was published\n',
+      });
+    }
+    expect(received).toEqual([]);
+  });
+
+  it('tells that what stdin holds is not JSON', async () => {
+    expect(await sluice([...ARGS, '--data', '-'], { env })).toMatchObject({
+      code: 2,
+      stderr: 'sluice: what stdin holds is not JSON; see sluice publish --help\n',
     });
   });
 

@@ -6,6 +6,7 @@ import { type Command, type CommandContext, CommandFailure, say, UsageError } fr
 import { listenCommand } from './listen-command.js';
 import { publishCommand } from './publish-command.js';
 import { tokenCommand } from './token-command.js';
+import { VERSION } from './version.js';
 
 const COMMANDS: readonly Command[] = [tokenCommand, listenCommand, publishCommand, clientsCommand];
 
@@ -14,14 +15,19 @@ const USAGE = `Usage: sluice <command> [options]
 Commands:
 ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(9)} ${summary}`).join('\n')}
 
-sluice <command> --help tells more about one of them.
+sluice <command> --help tells more about one of them; sluice --version tells the version.
 `;
 
 /** Runs one command line; the exit code is 0, 1 where the command failed, 2 where it was called wrongly. */
 export async function run(args: readonly string[], context: CommandContext): Promise<number> {
   const [name, ...rest] = args;
-  if (isHelp(name)) {
+  if (name === 'help' && rest.length > 0) return run([...rest, '--help'], context);
+  if (name === 'help' || isHelp(name)) {
     context.stdout.write(USAGE);
+    return 0;
+  }
+  if (name === '--version') {
+    context.stdout.write(`${VERSION}\n`);
     return 0;
   }
   const command = COMMANDS.find((candidate) => candidate.name === name);

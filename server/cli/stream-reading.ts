@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream';
 import { CONTENT_TYPES, type ControlEventName } from '@sluice/protocol';
 import { EventSource, type EventSourceInit } from 'eventsource';
 import { describeNetworkFailure } from './network-failure.js';
-import { parseProblem, type Refusal, readRefusal } from './refusal.js';
+import { parseStreamError, type Refusal, readRefusal } from './refusal.js';
 
 type Fetch = NonNullable<EventSourceInit['fetch']>;
 
@@ -86,7 +86,7 @@ export function readStream(reading: StreamReading): Promise<StreamEnd> {
 
     on('message', (data) => reading.onEvent(data));
     for (const name of NOTICES) on(name, (data) => reading.onControl(name, membersOf(data)));
-    on('stream.error', (data) => finish({ refusal: parseProblem(data) ?? NOT_A_STREAM }));
+    on('stream.error', (data) => finish({ refusal: parseStreamError(data) ?? NOT_A_STREAM }));
     source.addEventListener('error', () => {
       isOpen = false;
       // EventSource sets its timer to connect anew right after this event; a close() from here would come too early to

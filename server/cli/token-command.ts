@@ -1,5 +1,6 @@
-import { openIssuer } from '../issuer/issuer.js';
-import { type Command, UsageError } from './command.js';
+import { issuerFolder, openIssuer } from '../issuer/issuer.js';
+import { hasSigningKeys } from '../issuer/signing-keys.js';
+import { type Command, say, UsageError } from './command.js';
 import { readIssuerConfig } from './issuer-config.js';
 import { readOptions } from './options.js';
 
@@ -21,7 +22,8 @@ Makes an access token with the keys in DATA_DIR and prints it, alone, on stdout.
                           realtime:presence, realtime:admin
   --expires-in <seconds>  lifetime; default ${DEFAULT_LIFETIME_SECONDS}, at most ${MAX_LIFETIME_SECONDS}
 
-It reads the same settings as the service: DATA_DIR, TOKEN_ISSUER, TOKEN_AUDIENCE, WORKSPACE_CLAIM.
+It reads the same settings as the service: DATA_DIR, TOKEN_ISSUER, TOKEN_AUDIENCE, WORKSPACE_CLAIM,
+TOKEN_MAX_LIFETIME_SECONDS.
 
   export SLUICE_TOKEN=$(sluice token --workspace acme --subject alice \\
     --permissions realtime:subscribe,realtime:publish)
@@ -41,7 +43,11 @@ It reads the same settings as the service: DATA_DIR, TOKEN_ISSUER, TOKEN_AUDIENC
       );
     }
     const { issuer, audience, workspaceClaim } = tokens;
+    const folder = issuerFolder(dataDir);
+    const hadKeys = await hasSigningKeys(folder);
     const embedded = await openIssuer({ dataDir, issuer, audience, workspaceClaim });
+    if (!hadKeys)
+      say(context, `made new keys in ${folder}; the service must use the same DATA_DIR`);
     const { token } = embedded.issueToken({
       subject,
       workspaces,

@@ -9,11 +9,7 @@ import type { WorkspaceHub } from './workspace-hub.js';
 export class CatchUp {
   private readonly budget = new TurnBudget();
 
-  /** @param onBlocked is told of a stream whose socket takes no more for now. */
-  constructor(
-    private readonly history: History,
-    private readonly onBlocked: (follower: Follower) => void,
-  ) {}
+  constructor(private readonly history: History) {}
 
   /** Resolves when the stream has joined its group or is closed. Never rejects. */
   async run(hub: WorkspaceHub, follower: Follower): Promise<void> {
@@ -36,12 +32,8 @@ export class CatchUp {
     if (page.gap !== null) follower.tellGap(page.gap);
     follower.cursor = page.end;
     follower.mark += page.frames.length;
-    this.budget.spend(page.frames.length);
     if (page.frames.length > 0) follower.write(page.frames);
-    if (follower.blockedSince > 0) {
-      this.onBlocked(follower);
-      await follower.drained();
-    }
+    await follower.drained();
   }
 
   private read(hub: WorkspaceHub, { cursor, filter }: Follower): Promise<Page> {

@@ -27,7 +27,7 @@ export class Deadlines<Item> {
     const step = Math.floor(now / DEADLINE_STEP_MS);
     const due: Item[] = [];
     for (const candidate of this.stepsUpTo(step)) {
-      due.push(...(this.byStep.get(candidate) ?? []));
+      for (const item of this.byStep.get(candidate) ?? []) due.push(item);
       this.byStep.delete(candidate);
     }
     this.lastStep = step;

@@ -21,6 +21,8 @@ export interface Follower {
   mark: number;
   /** Since when (ms) it has been behind the others of its group; 0 while it is not. */
   laggingSince: number;
+  /** Who is told, whatever the write was; `null` until the hub has taken it in. */
+  host: FollowerHost | null;
 
   /** Since when (ms) bytes wait because the socket takes no more; 0 while none do. It is passed over meanwhile. */
   readonly blockedSince: number;
@@ -40,6 +42,12 @@ export interface Follower {
   drain(reconnectInMs: number): void;
   /** Tells of history that is gone. */
   tellGap(gap: Gap): void;
+}
+
+/** Who must know when a socket takes no more, and when it does again. */
+export interface FollowerHost {
+  onBlocked(follower: Follower): void;
+  onDrained(follower: Follower): void;
 }
 
 /** `StreamGap` with offsets in place of cursors. */

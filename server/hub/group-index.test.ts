@@ -5,8 +5,7 @@ import { createFilter, type Filter, type Patterns, passes } from './filter.js';
 import { Group } from './group.js';
 import { GroupIndex } from './group-index.js';
 
-const HOST = { onBlocked() {}, onBehind() {} };
-const groupFor = (filter: Filter) => new Group(filter, 0, HOST);
+const groupFor = (filter: Filter) => new Group(filter, 0, () => {});
 const forTopics = (...topics: string[]) =>
   groupFor(createFilter({ topics, types: null, permitted: null }));
 

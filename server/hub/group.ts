@@ -9,13 +9,8 @@ const MAX_PAGES = 64;
 /** All entries of a group concern it. */
 const EVERYTHING: Filter = { key: '', topics: null, types: null, permitted: null };
 
-/** What a group does not do itself. */
-export interface GroupHost {
-  /** The member's socket takes no more for now. */
-  onBlocked(member: Follower, group: Group): void;
-  /** The member lacks entries that the group does not hold any more. */
-  onBehind(member: Follower, group: Group): void;
-}
+/** Told of a member that lacks entries which its group does not hold any more. */
+export type OnBehind = (member: Follower, group: Group) => void;
 
 /**
  * The streams of a workspace that get the same events, and the entries that one of them may still lack.
@@ -39,7 +34,7 @@ export class Group {
   constructor(
     readonly filter: Filter,
     start: number,
-    private readonly host: GroupHost,
+    private readonly onBehind: OnBehind,
   ) {
     this.tail = new Tail(start);
   }
@@ -90,6 +85,11 @@ export class Group {
     this.needsAnotherPass = true;
   }
 
+  /** Asks for another pass: a member can be written to again, or has left. */
+  revisit(): void {
+    this.needsAnotherPass = true;
+  }
+
   /** Moves up to `budget` members forward and says how many; where that ends the pass, see `isDone`. */
   advance(budget: number): number {
     if (this.next === 0) this.needsAnotherPass = false;
@@ -115,14 +115,13 @@ export class Group {
   move(member: Follower): void {
     while (member.blockedSince === 0 && !member.isClosed && member.cursor < this.tail.end) {
       if (!this.tail.covers(member.cursor)) {
-        this.host.onBehind(member, this);
+        this.onBehind(member, this);
         return;
       }
       const page = this.pageAfter(member.cursor);
       member.cursor = page.end;
       member.mark += page.frames.length;
       member.write(page.frames);
-      if (member.blockedSince > 0) this.host.onBlocked(member, this);
     }
   }
 

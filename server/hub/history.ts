@@ -7,7 +7,7 @@ import type { Gap } from './follower.js';
 import { type Page, pageOf } from './page.js';
 
 const CACHE_BYTES = 33_554_432;
-const READ_LIMIT = { maxEntries: 2_000, maxBytes: 262_144 };
+const READ_LIMIT = { maxEntries: 500, maxBytes: 131_072 };
 
 interface Request {
   readonly workspace: string;

@@ -4,8 +4,8 @@ import { SluiceError, spreadRetryMs } from '../errors.js';
 import type { EventLog } from '../log/event-log.js';
 import { CatchUp } from './catch-up.js';
 import { DEADLINE_STEP_MS, Deadlines } from './deadlines.js';
-import type { Follower } from './follower.js';
-import type { Group, GroupHost } from './group.js';
+import type { Follower, FollowerHost } from './follower.js';
+import type { Group } from './group.js';
 import { heartbeat } from './heartbeat.js';
 import { History } from './history.js';
 import { Pump, SLICE } from './pump.js';
@@ -16,7 +16,7 @@ import { WorkspaceHub } from './workspace-hub.js';
 const LAG_GRACE_MS = 1_000;
 
 /** All open streams of this node, and what moves them forward. */
-export class Hub implements GroupHost {
+export class Hub implements FollowerHost {
   private readonly workspaces = new Map<string, WorkspaceHub>();
   private readonly opening = new Map<string, Promise<WorkspaceHub>>();
   private readonly pump = new Pump();
@@ -33,9 +33,9 @@ export class Hub implements GroupHost {
     private readonly log: EventLog,
     private readonly limits: StreamLimits,
   ) {
-    this.catchUp = new CatchUp(new History(log), (follower) => this.watchLag(follower));
+    this.catchUp = new CatchUp(new History(log));
     this.timers = [
-      setInterval(() => this.endWhatIsDue(), DEADLINE_STEP_MS).unref(),
+      setInterval(() => void this.endWhatIsDue(), DEADLINE_STEP_MS).unref(),
       setInterval(() => void this.beat(), limits.heartbeatMs).unref(),
     ];
   }
@@ -91,7 +91,10 @@ export class Hub implements GroupHost {
    */
   async drain(windowMs: number): Promise<void> {
     this.isDraining = true;
-    await this.each((follower) => follower.drain(Math.floor(Math.random() * windowMs)));
+    // Never at once: whoever takes this node's place needs a moment too.
+    await this.each((follower) =>
+      follower.drain(spreadRetryMs(this.limits.retryMs) + Math.floor(Math.random() * windowMs)),
+    );
     if (this.streams > 0) await new Promise<void>((resolve) => this.onEmpty.push(resolve));
   }
 
@@ -101,16 +104,17 @@ export class Hub implements GroupHost {
     this.workspaces.clear();
   }
 
-  onBlocked(follower: Follower, group: Group): void {
+  onBlocked(follower: Follower): void {
     this.watchLag(follower);
-    void follower.drained().then(() => {
-      if (follower.isClosed || follower.position < 0) return;
-      group.move(follower);
-      if (follower.blockedSince === 0) this.unwatchLag(follower);
-    });
   }
 
-  onBehind(follower: Follower, group: Group): void {
+  onDrained(follower: Follower): void {
+    const hub = this.workspaces.get(follower.workspace);
+    const group = follower.position < 0 ? undefined : hub?.groupOf(follower);
+    if (group !== undefined) hub?.wakeUp(group);
+  }
+
+  private onBehind(follower: Follower, group: Group): void {
     const hub = this.workspaces.get(follower.workspace);
     if (hub === undefined) return;
     group.detach(follower);
@@ -139,15 +143,14 @@ export class Hub implements GroupHost {
     }
     this.expiries.add(follower, follower.expiresAt * 1_000);
     this.warnings.add(follower, follower.warnAt);
+    follower.host = this;
+    if (follower.blockedSince > 0) this.watchLag(follower);
     if (!hub.join(follower)) this.startCatchUp(hub, follower);
   }
 
   private startCatchUp(hub: WorkspaceHub, follower: Follower): void {
     hub.catchingUp.add(follower);
-    void this.catchUp.run(hub, follower).then(() => {
-      hub.catchingUp.delete(follower);
-      this.unwatchLag(follower);
-    });
+    void this.catchUp.run(hub, follower).then(() => hub.catchingUp.delete(follower));
   }
 
   private async workspaceHub(workspace: string): Promise<WorkspaceHub> {
@@ -160,7 +163,12 @@ export class Hub implements GroupHost {
   private open(workspace: string): Promise<WorkspaceHub> {
     let opening = this.opening.get(workspace);
     if (opening === undefined) {
-      opening = WorkspaceHub.open(workspace, this.log, this, (group) => this.pump.enqueue(group))
+      opening = WorkspaceHub.open(
+        workspace,
+        this.log,
+        (follower, group) => this.onBehind(follower, group),
+        (group) => this.pump.enqueue(group),
+      )
         .then((hub) => {
           this.workspaces.set(workspace, hub);
           return hub;
@@ -182,19 +190,29 @@ export class Hub implements GroupHost {
     this.lagging.add(follower);
   }
 
-  private unwatchLag(follower: Follower): void {
-    follower.laggingSince = 0;
-    this.lagging.delete(follower);
+  /** What is due ends a slice at a time, since streams opened together end together. */
+  private async endWhatIsDue(): Promise<void> {
+    const now = Date.now();
+    await inSlices(this.warnings.takeDue(now), (follower) => follower.warn());
+    await inSlices(this.expiries.takeDue(now), endExpired);
+    await inSlices([...this.lagging], (follower) => this.judgeLag(follower, now));
   }
 
-  private endWhatIsDue(): void {
-    const now = Date.now();
-    for (const follower of this.warnings.takeDue(now)) follower.warn();
-    for (const follower of this.expiries.takeDue(now)) endExpired(follower);
-    for (const follower of this.lagging) {
-      const reason = this.reasonToCut(follower, now);
-      if (reason !== null) follower.end('SLOW_CONSUMER', reason);
+  private judgeLag(follower: Follower, now: number): void {
+    if (this.hasCaughtUp(follower)) {
+      follower.laggingSince = 0;
+      this.lagging.delete(follower);
+      return;
     }
+    const reason = this.reasonToCut(follower, now);
+    if (reason !== null) follower.end('SLOW_CONSUMER', reason);
+  }
+
+  private hasCaughtUp(follower: Follower): boolean {
+    if (follower.blockedSince > 0) return false;
+    const group = this.workspaces.get(follower.workspace)?.groupOf(follower);
+    if (group === undefined) return true;
+    return follower.position >= 0 && group.isCurrent(follower.cursor);
   }
 
   private reasonToCut(follower: Follower, now: number): string | null {
@@ -214,15 +232,21 @@ export class Hub implements GroupHost {
     return this.each((follower, hub) => heartbeat(follower, hub));
   }
 
-  /** Visits every stream, a slice at a time with a turn of the event loop between. */
   private async each(visit: (follower: Follower, hub: WorkspaceHub) => void): Promise<void> {
-    let visited = 0;
     for (const hub of [...this.workspaces.values()]) {
-      for (const follower of [...hub.followers()]) {
-        if (!follower.isClosed) visit(follower, hub);
-        if (++visited % SLICE === 0) await new Promise(setImmediate);
-      }
+      await inSlices([...hub.followers()], (follower) => visit(follower, hub));
     }
+  }
+}
+
+/** Visits the streams that are open, a slice at a time with a turn of the event loop between. */
+async function inSlices(
+  followers: readonly Follower[],
+  visit: (follower: Follower) => void,
+): Promise<void> {
+  for (const [index, follower] of followers.entries()) {
+    if (!follower.isClosed) visit(follower);
+    if (index % SLICE === SLICE - 1) await new Promise(setImmediate);
   }
 }
 

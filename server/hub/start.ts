@@ -14,7 +14,8 @@ export interface Start {
 /** The cursor of a request. @throws SluiceError INVALID_REQUEST if it is not one. */
 export function readCursor(text: string): Cursor {
   const cursor = parseCursor(text);
-  if (cursor === null) throw new SluiceError('INVALID_REQUEST', 'Last-Event-ID is not a cursor.');
+  if (cursor === null)
+    throw new SluiceError('INVALID_REQUEST', 'The event id to resume from is not a cursor.');
   return cursor;
 }
 

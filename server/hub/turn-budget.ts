@@ -1,37 +1,33 @@
-/** Bytes of history written to sockets in one turn of the event loop. */
-const BYTES_A_TURN = 1_048_576;
-/** What a page costs beside its bytes: a read, a send. */
-const PAGE_COST = 4_096;
+/** How long history may hold the event loop in one turn. */
+const TURN_MS = 5;
+/** Streams let on at a time: what one of them does in one go, a read of the log, is not interrupted. */
+const RESUMED_AT_ONCE = 4;
 
 /** Shares each turn of the event loop among all streams that replay history, first come, first served. */
 export class TurnBudget {
-  private left = BYTES_A_TURN;
+  private turnEndsAt = 0;
   private waiting: (() => void)[] = [];
   private isScheduled = false;
 
-  /** Resolves in a turn that has something left. */
+  /** Resolves in a turn that has time left. */
   async turn(): Promise<void> {
-    while (this.left <= 0) {
-      await new Promise<void>((resolve) => {
-        this.waiting.push(resolve);
-      });
-    }
-    this.spend(PAGE_COST);
+    if (this.waiting.length === 0 && performance.now() < this.turnEndsAt) return;
+    await new Promise<void>((resolve) => {
+      this.waiting.push(resolve);
+      this.schedule();
+    });
   }
 
-  spend(bytes: number): void {
-    this.left -= bytes;
+  private schedule(): void {
     if (this.isScheduled) return;
     this.isScheduled = true;
-    setImmediate(() => this.refill());
+    setImmediate(() => this.begin());
   }
 
-  private refill(): void {
+  private begin(): void {
     this.isScheduled = false;
-    this.left = BYTES_A_TURN;
-    const waiting = this.waiting;
-    this.waiting = [];
-    // Whoever finds nothing left waits again, behind nobody who came later: they resume in this order.
-    for (const resume of waiting) resume();
+    this.turnEndsAt = performance.now() + TURN_MS;
+    for (const resume of this.waiting.splice(0, RESUMED_AT_ONCE)) resume();
+    if (this.waiting.length > 0) this.schedule();
   }
 }

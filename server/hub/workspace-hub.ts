@@ -2,7 +2,7 @@ import { type Cursor, encodeFrame, formatCursor } from '@sluice/protocol';
 import type { EventLog, LogEntry, LogExtent, Unfollow } from '../log/event-log.js';
 import type { Filter } from './filter.js';
 import type { Follower } from './follower.js';
-import { Group, type GroupHost } from './group.js';
+import { Group, type OnBehind } from './group.js';
 import { GroupIndex } from './group-index.js';
 import { indexAfter, type Page, pageOf } from './page.js';
 import { type Start, startAt } from './start.js';
@@ -25,7 +25,7 @@ export class WorkspaceHub {
     readonly workspace: string,
     extent: LogExtent,
     private readonly log: EventLog,
-    private readonly host: GroupHost,
+    private readonly onBehind: OnBehind,
     private readonly wake: (group: Group) => void,
   ) {
     this.epoch = extent.epoch;
@@ -36,18 +36,18 @@ export class WorkspaceHub {
   static async open(
     workspace: string,
     log: EventLog,
-    host: GroupHost,
+    onBehind: OnBehind,
     wake: (group: Group) => void,
   ): Promise<WorkspaceHub> {
     // What is told before the extent is known waits, so that nothing falls between the two.
     const early: LogEntry[] = [];
     let hub: WorkspaceHub | null = null;
     const unfollow = await log.follow(workspace, (entries) => {
-      if (hub === null) early.push(...entries);
-      else hub.push(entries);
+      if (hub !== null) hub.push(entries);
+      else for (const entry of entries) early.push(entry);
     });
     try {
-      const opened = new WorkspaceHub(workspace, await log.extent(workspace), log, host, wake);
+      const opened = new WorkspaceHub(workspace, await log.extent(workspace), log, onBehind, wake);
       opened.unfollow = unfollow;
       opened.push(early);
       hub = opened;
@@ -114,7 +114,11 @@ export class WorkspaceHub {
     const group = this.groupOf(follower);
     if (group === undefined) return;
     group.remove(follower);
-    if (group.size > 0) return;
+    if (group.size > 0) {
+      // It may have been the last one that lacked something.
+      this.wakeUp(group);
+      return;
+    }
     this.groups.delete(group.filter.key);
     this.index.remove(group);
   }
@@ -128,6 +132,12 @@ export class WorkspaceHub {
     return this.ping.frame;
   }
 
+  /** Has a group looked through again. */
+  wakeUp(group: Group): void {
+    group.revisit();
+    this.wake(group);
+  }
+
   *followers(): Iterable<Follower> {
     for (const group of this.groups.values()) yield* group.members;
     yield* this.catchingUp;
@@ -138,7 +148,7 @@ export class WorkspaceHub {
   }
 
   private addGroup(filter: Filter): Group {
-    const group = new Group(filter, this.head, this.host);
+    const group = new Group(filter, this.head, this.onBehind);
     this.groups.set(filter.key, group);
     this.index.add(group);
     return group;

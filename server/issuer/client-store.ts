@@ -66,6 +66,14 @@ const CLIENT_ID = /^[A-Za-z0-9._-]{1,128}$/;
 // scrypt occupies a thread of the pool of four for its whole time; two are left for files and names.
 const CHECKS = { running: 2, waiting: 6, retryAfterMs: 1_000 };
 
+/** Opens the clients of a data folder that an issuer has worked with; `null` for any other. Makes nothing. */
+export async function openExistingClientStore(
+  options: ClientStoreOptions,
+): Promise<ClientStore | null> {
+  const version = await versionOfPrivateFile(issuerFolder(options.dataDir));
+  return version === null ? null : openClientStore(options);
+}
+
 /** Opens the clients of a data folder. What another process changes is seen by the next call. */
 export async function openClientStore(options: ClientStoreOptions): Promise<ClientStore> {
   const { dataDir, lockPatienceMs = 2_000 } = options;
@@ -117,6 +125,8 @@ export async function openClientStore(options: ClientStoreOptions): Promise<Clie
     },
 
     async removeClient(id) {
+      // No change, and no file, for nothing.
+      if (!(await currentClients()).has(id)) return false;
       let removed = false;
       await change((clients) => {
         removed = clients.delete(id);

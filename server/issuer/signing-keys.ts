@@ -9,7 +9,7 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { IssuerError } from './issuer-error.js';
-import { createPrivateFile, readPrivateFile } from './private-file.js';
+import { createPrivateFile, readPrivateFile, versionOfPrivateFile } from './private-file.js';
 
 /** A public key as the JWKS publishes it (RFC 7517). */
 export interface PublicJwk {
@@ -42,13 +42,14 @@ interface KeysFile {
 
 const FILE_VERSION = 1;
 const MODULUS_BITS = 2048;
+const FILE_NAME = 'keys.json';
 
 /**
  * The keys kept in `folder`; made where there are none yet. Processes that start at once end with the same keys.
  * @throws IssuerError if the file is damaged or open to others. It is never replaced.
  */
 export async function openSigningKeys(folder: string): Promise<SigningKeys> {
-  const path = join(folder, 'keys.json');
+  const path = join(folder, FILE_NAME);
   let file = await readPrivateFile(path);
   if (file === null) {
     await createPrivateFile(path, await newKeysFile());
@@ -64,6 +65,11 @@ export async function openSigningKeys(folder: string): Promise<SigningKeys> {
       `${path} is damaged: ${fault}; restore it, or remove it to start with new keys (tokens issued so far become invalid)`,
     );
   }
+}
+
+/** Whether keys are kept in `folder`, usable or not. Makes nothing. */
+export async function hasSigningKeys(folder: string): Promise<boolean> {
+  return (await versionOfPrivateFile(join(folder, FILE_NAME))) !== null;
 }
 
 async function newKeysFile(): Promise<string> {

@@ -105,6 +105,14 @@ describe('the token endpoint', () => {
     expect(answer.headers).toEqual({ 'Cache-Control': 'no-store', Pragma: 'no-cache' });
   });
 
+  it('says what the body must be where it holds no grant type', async () => {
+    expect((await ask({})).body).toEqual({
+      error: 'invalid_request',
+      error_description:
+        'grant_type is missing; the body must be application/x-www-form-urlencoded',
+    });
+  });
+
   it.each(['scope', 'grant_type', 'unheard_of'])('refuses a repeated %s', async (name) => {
     const body = `grant_type=client_credentials&${name}=a&${name}=b`;
     const answer = await answerTokenRequest(issuer, clients, {

@@ -54,7 +54,13 @@ export async function answerTokenRequest(
   const form = readForm(request.body);
   if (form === null) return refusal('invalid_request', 'A parameter was given more than once');
   const grantType = form.get('grant_type');
-  if (grantType === undefined) return refusal('invalid_request', 'grant_type is missing');
+  if (grantType === undefined) {
+    // Where the body is of another type the caller hands over an empty one.
+    return refusal(
+      'invalid_request',
+      'grant_type is missing; the body must be application/x-www-form-urlencoded',
+    );
+  }
   if (grantType !== 'client_credentials') {
     return refusal('unsupported_grant_type', 'grant_type must be client_credentials');
   }

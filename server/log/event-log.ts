@@ -37,8 +37,8 @@ export interface Appended {
   /** Offset of the first event of the batch; the others follow it one by one. */
   readonly first: number;
   readonly count: number;
-  /** Whether an earlier append with the same idempotency key is answered for. */
-  readonly repeated: boolean;
+  /** The entries of the earlier append with the same idempotency key that is answered for; `null` where there is none. */
+  readonly repeated: readonly LogEntry[] | null;
 }
 
 export interface ReadLimit {

@@ -46,8 +46,10 @@ interface PendingAppend {
   readonly reject: (error: unknown) => void;
 }
 
-/** Appends that may wait for the disk; more are refused, so that a stuck disk does not fill the memory. */
-const MAX_WAITING_APPENDS = 10_000;
+/** What may wait for the disk; more is refused, so that a stuck disk does not fill the memory. */
+const MAX_WAITING = { appends: 10_000, characters: 67_108_864 };
+/** Events after which a group is full: one transaction shall not hold the event loop for long. */
+const MAX_GROUP_EVENTS = 2_000;
 const LAST_OFFSET = 2 ** 48 - 1;
 
 /**
@@ -83,7 +85,12 @@ export async function openLmdbEventLog(folder: string, retention: Retention): Pr
 class LmdbEventLog implements EventLog {
   private readonly tables: Tables;
   private readonly followers = new Followers();
-  private readonly commits = new GroupCommit<PendingAppend>((group) => this.commit(group));
+  private readonly commits = new GroupCommit<PendingAppend>(
+    (group) => this.commit(group),
+    MAX_GROUP_EVENTS,
+    ({ events }) => events.length,
+  );
+  private waitingCharacters = 0;
   private readonly epochs = new LRUCache<string, string>({ max: 10_000 });
   private readonly trimmer: Trimmer;
   private closed = false;
@@ -104,11 +111,16 @@ class LmdbEventLog implements EventLog {
     idempotency?: Idempotency,
   ): Promise<Appended> {
     if (this.closed) return Promise.reject(unavailable());
-    if (this.commits.length >= MAX_WAITING_APPENDS) {
-      return Promise.reject(unavailable(new Error('too many appends wait for the disk')));
-    }
-    return new Promise((resolve, reject) => {
+    const characters = events.reduce((sum, { json }) => sum + json.length, 0);
+    const isTooMuch =
+      this.commits.length >= MAX_WAITING.appends ||
+      (this.commits.length > 0 && this.waitingCharacters + characters > MAX_WAITING.characters);
+    if (isTooMuch) return Promise.reject(unavailable(new Error('too much waits for the disk')));
+    this.waitingCharacters += characters;
+    return new Promise<Appended>((resolve, reject) => {
       this.commits.add({ workspace, events, idempotency, resolve, reject });
+    }).finally(() => {
+      this.waitingCharacters -= characters;
     });
   }
 
@@ -117,13 +129,7 @@ class LmdbEventLog implements EventLog {
     const entries: LogEntry[] = [];
     let bytes = 0;
     try {
-      const range = this.tables.entries.getRange({
-        start: entryKey(workspace, after + 1),
-        end: entryKey(workspace, LAST_OFFSET),
-        limit: limit.maxEntries,
-      });
-      for (const { key, value } of range) {
-        const { entry } = decodeEntry(offsetOfKey(key), value);
+      for (const entry of this.entriesAfter(workspace, after, limit.maxEntries)) {
         entries.push(entry);
         bytes += entry.frame.length;
         if (bytes >= limit.maxBytes) break;
@@ -151,7 +157,7 @@ class LmdbEventLog implements EventLog {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    this.trimmer.stop();
+    await this.trimmer.stop();
     await this.commits.idle();
     await this.release();
     await this.root.close();
@@ -164,7 +170,7 @@ class LmdbEventLog implements EventLog {
     try {
       await transact(this.root, () => {
         for (const pending of group) outcomes.push(this.write(pending, written));
-        for (const workspace of written.keys()) this.trimmer.trim(workspace);
+        for (const [workspace, entries] of written) this.trimmer.trim(workspace, entries.length);
       });
     } catch (cause) {
       // The transaction left nothing behind, neither on disk nor in memory: offsets are read from the store.
@@ -185,7 +191,7 @@ class LmdbEventLog implements EventLog {
 
     if (idempotency !== undefined && hash !== null) {
       const known = this.tables.idempotency.get(idempotencyKey(workspace, hash));
-      if (known !== undefined) return repeated(pending, epoch, known, idempotency);
+      if (known !== undefined) return this.repeat(pending, epoch, known, idempotency);
       const record = encodeIdempotency({ first, count, fingerprint: idempotency.fingerprint });
       this.tables.idempotency.putSync(idempotencyKey(workspace, hash), record);
     }
@@ -198,8 +204,33 @@ class LmdbEventLog implements EventLog {
     this.store(workspace, state, entries, hash);
     const earlier = written.get(workspace);
     if (earlier === undefined) written.set(workspace, entries);
-    else earlier.push(...entries);
-    return () => pending.resolve({ epoch, first, count, repeated: false });
+    else for (const entry of entries) earlier.push(entry);
+    return () => pending.resolve({ epoch, first, count, repeated: null });
+  }
+
+  /** Answers for an earlier append, with its entries as they stand now: after this transaction they may be trimmed. */
+  private repeat(
+    { workspace, resolve, reject }: PendingAppend,
+    epoch: string,
+    known: Buffer,
+    { fingerprint }: Idempotency,
+  ): () => void {
+    const { first, count, ...record } = decodeIdempotency(known);
+    if (!record.fingerprint.equals(fingerprint)) {
+      const detail = 'This Idempotency-Key was used before, for another body.';
+      return () => reject(new SluiceError('INVALID_REQUEST', detail));
+    }
+    const entries = [...this.entriesAfter(workspace, first - 1, count)];
+    return () => resolve({ epoch, first, count, repeated: entries });
+  }
+
+  private *entriesAfter(workspace: string, after: number, limit: number): Iterable<LogEntry> {
+    const range = this.tables.entries.getRange({
+      start: entryKey(workspace, after + 1),
+      end: entryKey(workspace, LAST_OFFSET),
+      limit,
+    });
+    for (const { key, value } of range) yield decodeEntry(offsetOfKey(key), value).entry;
   }
 
   private store(
@@ -232,23 +263,6 @@ class LmdbEventLog implements EventLog {
     }
     return epoch;
   }
-}
-
-function repeated(
-  pending: PendingAppend,
-  epoch: string,
-  known: Buffer,
-  { fingerprint }: Idempotency,
-): () => void {
-  const record = decodeIdempotency(known);
-  if (!record.fingerprint.equals(fingerprint)) {
-    const error = new SluiceError(
-      'INVALID_REQUEST',
-      'This Idempotency-Key was used before, for another body.',
-    );
-    return () => pending.reject(error);
-  }
-  return () => pending.resolve({ epoch, first: record.first, count: record.count, repeated: true });
 }
 
 function unavailable(cause?: unknown): SluiceError {

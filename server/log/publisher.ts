@@ -10,7 +10,7 @@ import {
 } from '@sluice/protocol';
 import type { PublishLimits } from '../config.js';
 import { SluiceError } from '../errors.js';
-import type { Appended, EventLog, Idempotency, NewEntry } from './event-log.js';
+import type { EventLog, Idempotency, LogEntry, NewEntry } from './event-log.js';
 
 /** What a publisher gets for each of its events. */
 export interface PublishedEvent {
@@ -65,15 +65,13 @@ export class Publisher {
   ): Promise<Published> {
     const entries = events.map((event, index) => this.entryOf(event, index));
     const appended = await this.log.append(workspace, entries, idempotency);
-    const ids = appended.repeated
-      ? await this.idsOf(workspace, appended)
-      : events.map(({ id }) => id);
+    const ids = (appended.repeated?.map(eventOfEntry) ?? events).map(({ id }) => id);
     return {
       events: ids.map((id, index) => ({
         id,
         cursor: formatCursor(appended.epoch, appended.first + index),
       })),
-      repeated: appended.repeated,
+      repeated: appended.repeated !== null,
     };
   }
 
@@ -86,15 +84,6 @@ export class Publisher {
       );
     }
     return { topic: event.topic, type: event.type, json };
-  }
-
-  /** The ids under which the events of a repeated publish stand in the log. */
-  private async idsOf(workspace: string, { first, count }: Appended): Promise<string[]> {
-    const entries = await this.log.read(workspace, first - 1, {
-      maxEntries: count,
-      maxBytes: Number.MAX_SAFE_INTEGER,
-    });
-    return entries.map(({ frame }) => eventOfFrame(frame).id);
   }
 }
 
@@ -110,7 +99,7 @@ function defaultsFor(workspace: string): EventDefaults {
 }
 
 /** An event's JSON is the one `data` line of its frame. */
-function eventOfFrame(frame: Buffer): RealtimeEvent {
+function eventOfEntry({ frame }: LogEntry): RealtimeEvent {
   const text = frame.toString();
   return JSON.parse(text.slice(text.indexOf('\ndata: ') + 7)) as RealtimeEvent;
 }

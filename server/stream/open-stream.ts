@@ -66,7 +66,8 @@ function connectedFrame(opening: Opening, { epoch, offset, resumed }: Start): st
   return encodeFrame({
     // Each client gets a delay of its own, so that those that lose a node together do not return together.
     retry: spreadRetryMs(opening.retryMs),
-    id: formatCursor(epoch, offset),
+    // After a gap, `stream.gap` brings the cursor: a client cut before it must not resume as if nothing were missing.
+    ...(resumed !== 'gap' && { id: formatCursor(epoch, offset) }),
     event: 'stream.connected',
     data: JSON.stringify(connected),
   });

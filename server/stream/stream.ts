@@ -11,7 +11,7 @@ import {
   TERMINAL_RETRY_MS,
 } from '@sluice/protocol';
 import type { Filter } from '../hub/filter.js';
-import type { Follower, Gap } from '../hub/follower.js';
+import type { Follower, FollowerHost, Gap } from '../hub/follower.js';
 
 /** How long a socket may take to accept the last frame of a stream that ends, before it is destroyed. */
 const CLOSE_GRACE_MS = 1_000;
@@ -55,6 +55,7 @@ export class Stream implements Follower {
   position = -1;
   mark = Number.POSITIVE_INFINITY;
   laggingSince = 0;
+  host: FollowerHost | null = null;
   blockedSince = 0;
   isClosed = false;
 
@@ -101,10 +102,12 @@ export class Stream implements Follower {
     this.sink.write(frames);
     if (this.blockedSince > 0 || this.sink.writableLength === 0) return;
     this.blockedSince = Date.now();
+    this.host?.onBlocked(this);
     // 'drain' is only told above the high-water mark; an empty write is told when all before it is taken.
     this.sink.write(EMPTY, () => {
       this.blockedSince = 0;
       this.settleDrained();
+      this.host?.onDrained(this);
     });
   }
 

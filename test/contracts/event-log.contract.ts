@@ -49,7 +49,7 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
     it('numbers the events of a workspace one by one, from 1', async () => {
       const first = await log.append('acme', events(2));
       const second = await log.append('acme', events(3));
-      expect(first).toMatchObject({ first: 1, count: 2, repeated: false });
+      expect(first).toMatchObject({ first: 1, count: 2, repeated: null });
       expect(second).toMatchObject({ first: 3, count: 3, epoch: first.epoch });
       expect(await log.extent('acme')).toEqual({ epoch: first.epoch, head: 5, oldest: 0 });
     });
@@ -172,12 +172,12 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
           range(1, 5).map(() => log.append('acme', events(2), { key, fingerprint })),
         );
         expect(answers.map(({ first }) => first)).toEqual([1, 1, 1, 1, 1]);
-        expect(answers.filter(({ repeated }) => !repeated)).toHaveLength(1);
+        expect(answers.filter(({ repeated }) => repeated === null)).toHaveLength(1);
         log = await driver.reopen(log, GENEROUS);
         expect(await log.append('acme', events(2), { key, fingerprint })).toMatchObject({
           first: 1,
           count: 2,
-          repeated: true,
+          repeated: [{ offset: 1 }, { offset: 2 }],
         });
         expect(await log.extent('acme')).toMatchObject({ head: 2 });
       });
@@ -193,7 +193,7 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
       it('keeps the keys of workspaces apart', async () => {
         await log.append('acme', events(1), { key: 'k', fingerprint });
         const other = await log.append('other', events(1), { key: 'k', fingerprint });
-        expect(other).toMatchObject({ repeated: false });
+        expect(other).toMatchObject({ repeated: null });
       });
 
       it('forgets the key with the first event of its batch', async () => {
@@ -202,7 +202,7 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
         await log.append('acme', events(30));
         expect(await log.append('acme', events(1), { key: 'k', fingerprint })).toMatchObject({
           first: 32,
-          repeated: false,
+          repeated: null,
         });
       });
     });
@@ -242,10 +242,31 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
         expect(oldest).toBeGreaterThanOrEqual(5);
       });
 
+      it('keeps within them, however much is appended at once', async () => {
+        log = await driver.reopen(log, { ...GENEROUS, maxEvents: 500 });
+        await Promise.all(range(1, 20).map(() => log.append('acme', events(1_000))));
+        const { head, oldest } = await log.extent('acme');
+        expect(head).toBe(20_000);
+        expect(head - oldest).toBeLessThanOrEqual(500);
+      });
+
+      it('answers a repetition with its own entries, also where they are trimmed with it', async () => {
+        log = await driver.reopen(log, { ...GENEROUS, maxEvents: 4 });
+        const fingerprint = Buffer.alloc(32, 1);
+        await log.append('acme', events(4), { key: 'k', fingerprint });
+        const [, repetition] = await Promise.all([
+          log.append('acme', events(3, 100)),
+          log.append('acme', events(4), { key: 'k', fingerprint }),
+        ]);
+        expect(
+          repetition?.repeated?.map(({ frame }) => /"n":(\d+)/.exec(frame.toString())?.[1]),
+        ).toEqual(['1', '2', '3', '4']);
+      });
+
       it('goes below lowered bounds, however much there is to remove', async () => {
         for (const _ of range(1, 12)) await log.append('acme', events(1_000));
         log = await driver.reopen(log, { ...GENEROUS, maxEvents: 10 });
-        for (const n of range(1, 5)) await log.append('acme', [event(n)]);
+        for (const n of range(1, 20)) await log.append('acme', [event(n)]);
         const { head, oldest } = await log.extent('acme');
         expect(head - oldest).toBeLessThanOrEqual(10);
       });

@@ -1,6 +1,6 @@
 import type { ServiceErrorCode } from '@sluice/protocol';
 import { createFilter, type Filter } from '../../server/hub/filter.js';
-import type { Follower, Gap } from '../../server/hub/follower.js';
+import type { Follower, FollowerHost, Gap } from '../../server/hub/follower.js';
 import type { Hub } from '../../server/hub/hub.js';
 import type { Start } from '../../server/hub/start.js';
 
@@ -27,6 +27,7 @@ export class RecordingFollower implements Follower {
   position = -1;
   mark = Number.POSITIVE_INFINITY;
   laggingSince = 0;
+  host: FollowerHost | null = null;
   blockedSince = 0;
   waitingBytes = 0;
   isClosed = false;
@@ -68,16 +69,19 @@ export class RecordingFollower implements Follower {
     if (this.isStuck) {
       this.blockedSince = Date.now();
       this.waitingBytes = frames.length;
+      this.host?.onBlocked(this);
     }
     this.changed();
   }
 
   /** The socket takes everything, and all that comes later. */
   free(): void {
+    const wasBlocked = this.blockedSince > 0;
     this.isStuck = false;
     this.blockedSince = 0;
     this.waitingBytes = 0;
     for (const resolve of this.waiting.splice(0)) resolve();
+    if (wasBlocked && !this.isClosed) this.host?.onDrained(this);
   }
 
   /** The socket takes nothing from the next write on. */
@@ -96,6 +100,7 @@ export class RecordingFollower implements Follower {
 
   warn(): void {
     this.warnedAt.push(Date.now());
+    if (this.blockedSince === 0) this.write(Buffer.from(': warned\n\n'));
     this.changed();
   }
 
