@@ -5,7 +5,7 @@ import type { Group } from './group.js';
 /**
  * Finds the groups that an event concerns without looking at the others: exact topics by map, patterns by their
  * literal beginning. A topic has at most as many beginnings as patterns have different lengths of them, so a look-up
- * does not grow with the number of groups.
+ * does not grow with the number of groups that name topics.
  */
 export class GroupIndex {
   private readonly byTopic = new Map<string, Set<Group>>();
