@@ -51,6 +51,11 @@ describe('a client store', () => {
     expect(await clients.removeClient('backend')).toBe(false);
   });
 
+  it('writes nothing to remove a client that is not there', async () => {
+    expect(await clients.removeClient('backend')).toBe(false);
+    expect(await readdir(join(dataDir, 'issuer'))).toEqual([]);
+  });
+
   it('loses no change of several that are made at once', async () => {
     const ids = Array.from({ length: 12 }, (_, index) => `client-${index}`);
     const stores = await Promise.all(ids.map(() => openClientStore({ dataDir })));
