@@ -73,8 +73,6 @@ export class Group {
     if (last !== member) {
       this.members[member.position] = last;
       last.position = member.position;
-      // The one that moved here may have left the part of the pass that is still to come.
-      this.needsAnotherPass = true;
     }
     member.position = -1;
   }

@@ -115,7 +115,8 @@ export class WorkspaceHub {
     if (group === undefined) return;
     group.remove(follower);
     if (group.size > 0) {
-      // It may have been the last one that lacked something.
+      // It may have been the last one that lacked something; and the one that took its place among the members may
+      // have left the part of a pass that was still to come.
       this.wakeUp(group);
       return;
     }

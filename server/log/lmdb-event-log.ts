@@ -1,7 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Database, RootDatabase } from 'lmdb';
+import type { RootDatabase } from 'lmdb';
 import { open } from 'lmdb';
 import { LRUCache } from 'lru-cache';
 import type { Retention } from '../config.js';
@@ -30,10 +30,11 @@ import type {
   ReadLimit,
   Unfollow,
 } from './event-log.js';
-import { type OwnerRegister, ownFolder, type Release } from './folder-owner.js';
+import { ownFolder, type Release } from './folder-owner.js';
 import { Followers } from './followers.js';
 import { GroupCommit } from './group-commit.js';
 import { checkStore } from './store-check.js';
+import { logIdOf, openMeta, ownerRegister } from './store-meta.js';
 import { openTables, type Tables } from './tables.js';
 import { transact } from './transact.js';
 import { Trimmer } from './trimmer.js';
@@ -70,10 +71,7 @@ export async function openLmdbEventLog(folder: string, retention: Retention): Pr
     maxDbs: 8,
   });
   try {
-    const meta = root.openDB<Buffer, string>('meta', {
-      encoding: 'binary',
-      keyEncoding: 'ordered-binary',
-    });
+    const meta = openMeta(root);
     const release = await ownFolder(folder, ownerRegister(meta));
     return new LmdbEventLog(root, logIdOf(meta), retention, release);
   } catch (error) {
@@ -274,30 +272,4 @@ function unavailable(cause?: unknown): SluiceError {
 
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
-}
-
-/** The identity of the log: a log made anew has another one, so that its cursors are told from the old ones. */
-function logIdOf(meta: Database<Buffer, string>): Buffer {
-  return meta.transactionSync(() => {
-    const known = meta.get('log-id');
-    if (known !== undefined) return known;
-    const id = randomBytes(16);
-    meta.putSync('log-id', id);
-    return id;
-  });
-}
-
-function ownerRegister(meta: Database<Buffer, string>): OwnerRegister {
-  const read = () => meta.get('owner')?.toString() ?? null;
-  return {
-    read,
-    // An LMDB write transaction excludes those of all other processes.
-    exchange: (seen, next) =>
-      meta.transactionSync(() => {
-        if (read() !== seen) return false;
-        if (next === null) meta.removeSync('owner');
-        else meta.putSync('owner', Buffer.from(next));
-        return true;
-      }),
-  };
 }

@@ -42,6 +42,8 @@ export class RecordingFollower implements Follower {
   readonly warnedAt: number[] = [];
   endedWith: ServiceErrorCode | null = null;
   writes = 0;
+  /** Called within each write, so in the middle of a pass. */
+  onWrite: () => void = () => {};
 
   private isStuck: boolean;
   private waiting: (() => void)[] = [];
@@ -71,6 +73,7 @@ export class RecordingFollower implements Follower {
       this.waitingBytes = frames.length;
       this.host?.onBlocked(this);
     }
+    this.onWrite();
     this.changed();
   }
 
