@@ -79,6 +79,14 @@ export function isServiceErrorCode(value: unknown): value is ServiceErrorCode {
   return typeof value === 'string' && Object.hasOwn(SERVICE_ERRORS, value);
 }
 
+/**
+ * Whether coming back with the same token has no prospect after this code, so that a native EventSource, which could do
+ * nothing else, is told to stay away.
+ */
+export function isTerminal(code: ServiceErrorCode): boolean {
+  return !SERVICE_ERRORS[code].recoverable || code === 'TOKEN_EXPIRED';
+}
+
 /** RFC 9457 problem details; also the data of `stream.error`, where `status` may be absent. */
 export interface Problem {
   readonly type: string;

@@ -14,6 +14,7 @@ export {
   type ErrorCode,
   type ErrorEntry,
   isServiceErrorCode,
+  isTerminal,
   type Problem,
   problemOf,
   SERVICE_ERRORS,

@@ -14,9 +14,6 @@ export const ISSUER_CLAIMS: readonly string[] =
 /** What the embedded issuer puts into `iss`, unless told otherwise. */
 export const EMBEDDED_ISSUER = 'urn:sluice:embedded';
 
-/** Where the log and the keys are kept, unless told otherwise. */
-export const DEFAULT_DATA_DIR = resolve('./data');
-
 /** Which tokens are accepted. */
 export interface TokenRules {
   readonly issuer: string;
@@ -119,7 +116,7 @@ export function readConfig(env: Environment): Config {
   const config: Config = {
     host,
     port: read.integer('PORT', 3000, 0, 65_535),
-    dataDir: resolve(read.text('DATA_DIR', DEFAULT_DATA_DIR)),
+    dataDir: resolve(read.text('DATA_DIR', './data')),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     drainMs: read.integer('DRAIN_MS', 3_000, 0, 600_000),
     allowedOrigins: read.origins('ALLOWED_ORIGINS'),

@@ -1,6 +1,7 @@
 import {
   CONTENT_TYPES,
   encodeFrame,
+  isTerminal,
   problemOf,
   SERVICE_ERRORS,
   type ServiceErrorCode,
@@ -42,9 +43,8 @@ export function sendProblem(response: Response, error: SluiceError): void {
  */
 export function streamProblem(response: Response, error: SluiceError): void {
   const { code, retryAfterMs } = error;
-  const hasProspect = SERVICE_ERRORS[code].recoverable && code !== 'TOKEN_EXPIRED';
   const frame = encodeFrame({
-    retry: hasProspect ? (retryAfterMs ?? 1_000) : TERMINAL_RETRY_MS,
+    retry: isTerminal(code) ? TERMINAL_RETRY_MS : (retryAfterMs ?? 1_000),
     event: 'stream.error',
     data: JSON.stringify(problemBody(response, error)),
   });

@@ -54,6 +54,11 @@ export class Group {
     return cursor >= this.tail.end;
   }
 
+  /** Whether everybody has everything. */
+  get holdsNothing(): boolean {
+    return this.tail.entries.length === 0;
+  }
+
   /** Takes in a stream that is covered: a new one, or one that fell behind and returns. */
   add(member: Follower): void {
     if (member.mark === Number.POSITIVE_INFINITY) this.size++;
@@ -110,7 +115,7 @@ export class Group {
   }
 
   /** Writes to one member all that it lacks, as far as its socket takes it. */
-  move(member: Follower): void {
+  private move(member: Follower): void {
     while (member.blockedSince === 0 && !member.isClosed && member.cursor < this.tail.end) {
       if (!this.tail.covers(member.cursor)) {
         this.onBehind(member, this);
@@ -125,7 +130,7 @@ export class Group {
 
   private finishPass(): void {
     this.next = 0;
-    if (this.needsAnotherPass || this.tail.entries.length === 0) return;
+    if (this.needsAnotherPass || this.holdsNothing) return;
     if (this.members.every((member) => this.isCurrent(member.cursor))) {
       this.tail.clear();
       this.pages.clear();

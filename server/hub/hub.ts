@@ -109,9 +109,13 @@ export class Hub implements FollowerHost {
   }
 
   onDrained(follower: Follower): void {
-    const hub = this.workspaces.get(follower.workspace);
-    const group = follower.position < 0 ? undefined : hub?.groupOf(follower);
-    if (group !== undefined) hub?.wakeUp(group);
+    const group = this.groupOf(follower);
+    if (group === undefined || follower.position < 0) return;
+    this.workspaces.get(follower.workspace)?.wakeUp(group);
+  }
+
+  private groupOf(follower: Follower): Group | undefined {
+    return this.workspaces.get(follower.workspace)?.groupOf(follower);
   }
 
   private onBehind(follower: Follower, group: Group): void {
@@ -210,7 +214,7 @@ export class Hub implements FollowerHost {
 
   private hasCaughtUp(follower: Follower): boolean {
     if (follower.blockedSince > 0) return false;
-    const group = this.workspaces.get(follower.workspace)?.groupOf(follower);
+    const group = this.groupOf(follower);
     if (group === undefined) return true;
     return follower.position >= 0 && group.isCurrent(follower.cursor);
   }
@@ -220,8 +224,7 @@ export class Hub implements FollowerHost {
     if (blockedSince > 0 && now - blockedSince >= this.limits.stallMs) {
       return 'Nothing was read from this stream for too long.';
     }
-    const group = this.workspaces.get(follower.workspace)?.groupOf(follower);
-    const waiting = (group?.bytes ?? 0) - follower.mark + follower.waitingBytes;
+    const waiting = (this.groupOf(follower)?.bytes ?? 0) - follower.mark + follower.waitingBytes;
     if (waiting > this.limits.maxBacklogBytes && now - laggingSince >= LAG_GRACE_MS) {
       return 'More waited for this stream than its limit allows.';
     }
@@ -232,6 +235,7 @@ export class Hub implements FollowerHost {
     return this.each((follower, hub) => heartbeat(follower, hub));
   }
 
+  /** Visits every stream. */
   private async each(visit: (follower: Follower, hub: WorkspaceHub) => void): Promise<void> {
     for (const hub of [...this.workspaces.values()]) {
       await inSlices([...hub.followers()], (follower) => visit(follower, hub));

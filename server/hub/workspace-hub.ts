@@ -98,7 +98,8 @@ export class WorkspaceHub {
     }
     if (!group.covers(follower.cursor)) return false;
     group.add(follower);
-    this.wake(group);
+    // Most streams come up to date; a pass for each of them would look at all the others.
+    if (!group.isCurrent(follower.cursor)) this.wake(group);
     return true;
   }
 
@@ -133,8 +134,9 @@ export class WorkspaceHub {
     return this.ping.frame;
   }
 
-  /** Has a group looked through again. */
+  /** Has a group looked through again, if one of its members may lack something. */
   wakeUp(group: Group): void {
+    if (group.holdsNothing) return;
     group.revisit();
     this.wake(group);
   }

@@ -5,8 +5,8 @@ import {
   encodeFrame,
   type Frame,
   formatCursor,
+  isTerminal,
   problemOf,
-  SERVICE_ERRORS,
   type ServiceErrorCode,
   TERMINAL_RETRY_MS,
 } from '@sluice/protocol';
@@ -136,9 +136,7 @@ export class Stream implements Follower {
       requestId: this.requestId,
       ...(detail !== undefined && { detail }),
     });
-    // A native EventSource would come back with the same token, which has no prospect after these.
-    const isTerminal = !SERVICE_ERRORS[code].recoverable || code === 'TOKEN_EXPIRED';
-    this.control('stream.error', problem, isTerminal ? { retry: TERMINAL_RETRY_MS } : {});
+    this.control('stream.error', problem, isTerminal(code) ? { retry: TERMINAL_RETRY_MS } : {});
     this.close(code, code === 'SLOW_CONSUMER' ? SLOW_CLOSE_GRACE_MS : CLOSE_GRACE_MS);
   }
 
