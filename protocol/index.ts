@@ -31,13 +31,20 @@ export {
 export { encodeFrame, type Frame, hasControlCharacter, TERMINAL_RETRY_MS } from './frame.js';
 export { isPermission, PERMISSIONS, type Permission } from './permission.js';
 export {
+  AUTH_TOKEN_PATH,
+  AUTH_VERIFY_PATH,
   CONTENT_TYPES,
   EVENTS_ROUTE,
   eventsPath,
   isWorkspace,
   JWKS_PATH,
   MAX_PATTERNS,
+  METADATA_PATH,
   PARAMETERS,
+  REVOCATIONS_ROUTE,
+  revocationsPath,
+  STREAM_TOKENS_ROUTE,
+  streamTokensPath,
   TOKEN_PATH,
 } from './routes.js';
-export { isName, isPattern, MAX_NAME_LENGTH, matchesPattern } from './topic.js';
+export { isName, isPattern, MAX_NAME_LENGTH, matchesPattern, patternsOverlap } from './topic.js';

@@ -8,8 +8,26 @@ export function isWorkspace(text: string): boolean {
 /** Where a workspace's events are subscribed to (GET) and published (POST); `:ws` stands for its name. */
 export const EVENTS_ROUTE = '/realtime/workspace/:ws/events';
 
+/** Where an access token is exchanged for a one-time stream token (POST). */
+export const STREAM_TOKENS_ROUTE = '/realtime/workspace/:ws/stream-tokens';
+
+/** Where tokens are withdrawn before their time (POST). */
+export const REVOCATIONS_ROUTE = '/realtime/workspace/:ws/revocations';
+
 export function eventsPath(workspace: string): string {
-  return EVENTS_ROUTE.replace(':ws', encodeURIComponent(workspace));
+  return pathOf(EVENTS_ROUTE, workspace);
+}
+
+export function streamTokensPath(workspace: string): string {
+  return pathOf(STREAM_TOKENS_ROUTE, workspace);
+}
+
+export function revocationsPath(workspace: string): string {
+  return pathOf(REVOCATIONS_ROUTE, workspace);
+}
+
+function pathOf(route: string, workspace: string): string {
+  return route.replace(':ws', encodeURIComponent(workspace));
 }
 
 /** Query parameters of a subscription (docs/PROTOCOL.md, section 3). */
@@ -28,6 +46,11 @@ export const MAX_PATTERNS = 100;
 
 export const JWKS_PATH = '/.well-known/jwks.json';
 export const TOKEN_PATH = '/oauth/token';
+/** What the embedded issuer says of itself (RFC 8414). */
+export const METADATA_PATH = '/.well-known/oauth-authorization-server';
+/** Tokens in the plain form `{ token, expiresAt }`, and what a token says. */
+export const AUTH_TOKEN_PATH = '/auth/token';
+export const AUTH_VERIFY_PATH = '/auth/verify';
 
 export const CONTENT_TYPES = {
   eventStream: 'text/event-stream',

@@ -1,5 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { isName, isPattern, MAX_NAME_LENGTH, matchesPattern } from '@sluice/protocol';
+import {
+  isName,
+  isPattern,
+  MAX_NAME_LENGTH,
+  matchesPattern,
+  patternsOverlap,
+} from '@sluice/protocol';
 import fc from 'fast-check';
 
 /** The same rule, said by a regular expression. */
@@ -119,5 +125,43 @@ describe('a pattern', () => {
   it('does not count a character for both of its ends', () => {
     expect(matchesPattern('ab*bc', 'abc')).toBe(false);
     expect(matchesPattern('ab*bc', 'abbc')).toBe(true);
+  });
+});
+
+describe('two patterns', () => {
+  it.each([
+    ['orders', 'orders', true],
+    ['orders', 'invoices', false],
+    ['*', '*', true],
+    ['*', 'orders', true],
+    ['orders.*', 'orders', false],
+    ['orders.*', '*.created', true],
+    ['orders.*', 'invoices.*', false],
+    ['orders.eu*', 'orders.*', true],
+    ['*.created', '*.deleted', false],
+    ['*.created', '*order.created', true],
+    ['a*b', 'ab', true],
+    ['ab*bc', 'abc', false],
+  ] as const)('%j and %j overlap: %j', (one, other, expected) => {
+    expect(patternsOverlap(one, other)).toBe(expected);
+    expect(patternsOverlap(other, one)).toBe(expected);
+  });
+
+  it('overlap where some name matches both', () => {
+    // Beginnings and ends of up to two letters: a name of eight has room for two of each.
+    const names = Array.from({ length: 2 ** 9 - 1 }, (_, index) =>
+      (index + 1).toString(2).slice(1).replaceAll('0', 'a').replaceAll('1', 'b'),
+    );
+    const end = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 2 });
+    const pattern = fc
+      .tuple(end, end, fc.boolean())
+      .map(([before, behind, hasStar]) => `${before}${hasStar ? '*' : ''}${behind}`);
+    fc.assert(
+      fc.property(pattern, pattern, (one, other) => {
+        const both = names.some((name) => matchesPattern(one, name) && matchesPattern(other, name));
+        expect(patternsOverlap(one, other)).toBe(both);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });

@@ -35,3 +35,24 @@ export function matchesPattern(pattern: string, name: string): boolean {
     name.endsWith(pattern.slice(star + 1))
   );
 }
+
+/** Whether some name matches both patterns. */
+export function patternsOverlap(one: string, other: string): boolean {
+  const [oneStart, oneEnd] = one.split('*');
+  const [otherStart, otherEnd] = other.split('*');
+  if (oneEnd === undefined) return matchesPattern(other, one);
+  if (otherEnd === undefined) return matchesPattern(one, other);
+  // Between two beginnings and two ends there is room for any number of characters.
+  return (
+    areNested(oneStart ?? '', otherStart ?? '', (long, short) => long.startsWith(short)) &&
+    areNested(oneEnd, otherEnd, (long, short) => long.endsWith(short))
+  );
+}
+
+function areNested(
+  one: string,
+  other: string,
+  holds: (long: string, short: string) => boolean,
+): boolean {
+  return one.length >= other.length ? holds(one, other) : holds(other, one);
+}

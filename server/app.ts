@@ -1,16 +1,24 @@
 import express, { type Express } from 'express';
 import helmet from 'helmet';
+import type { Config } from './config.js';
 import { SluiceError } from './errors.js';
 import { createErrorHandler } from './http/error-handler.js';
 import { nameRequest } from './http/request-id.js';
+import { boundRequestLine } from './http/request-line.js';
 import type { Log } from './ops/log.js';
 
 /** The service as an Express application. It never listens: that is for its caller. */
-export function createApp(routes: express.Router, log: Log): Express {
+export function createApp(
+  routes: express.Router,
+  { trustedProxies }: Pick<Config, 'trustedProxies'>,
+  log: Log,
+): Express {
   const app = express();
+  app.set('trust proxy', trustedProxies);
   app.set('etag', false);
   app.set('query parser', false);
   app.use(helmet());
+  app.use(boundRequestLine);
   app.use(routes);
   app.use(nameRequest, () => {
     throw new SluiceError('NOT_FOUND');

@@ -1,13 +1,29 @@
 import { join } from 'node:path';
 import { Router } from 'express';
-import type { Config } from './config.js';
-import { claimsPermissionChecker } from './gate/claims-permission-checker.js';
-import { fetchJwks } from './gate/fetch-jwks.js';
+import type { Config, KeySource } from './config.js';
+import { Admissions } from './gate/admission/admissions.js';
+import { MemoryStreamTokenStore } from './gate/admission/memory-stream-token-store.js';
+import { createStreamTokens } from './gate/admission/stream-tokens.js';
+import { WindowedFailedAttempts } from './gate/admission/windowed-failed-attempts.js';
 import { Gate } from './gate/gate.js';
-import { JwksKeySet } from './gate/jwks-key-set.js';
-import { JwtTokenVerifier } from './gate/jwt-token-verifier.js';
-import type { KeySet } from './gate/key-set.js';
-import type { PermissionChecker } from './gate/permission-checker.js';
+import { AuthzenPermissionChecker } from './gate/permission/authzen-permission-checker.js';
+import { CasbinPermissionChecker } from './gate/permission/casbin-permission-checker.js';
+import { claimsPermissionChecker } from './gate/permission/claims-permission-checker.js';
+import {
+  type DecidePermission,
+  functionPermissionChecker,
+} from './gate/permission/function-permission-checker.js';
+import type { PermissionChecker } from './gate/permission/permission-checker.js';
+import { Permissions } from './gate/permission/permissions.js';
+import { openLmdbRevocationStore } from './gate/revocation/lmdb-revocation-store.js';
+import { RevocationList } from './gate/revocation/revocation-list.js';
+import { discoverJwks } from './gate/token/discover-jwks.js';
+import { fetchJwks } from './gate/token/fetch-jwks.js';
+import { JwksKeySet } from './gate/token/jwks-key-set.js';
+import { type IssuerKeys, JwtTokenVerifier } from './gate/token/jwt-token-verifier.js';
+import type { KeySet } from './gate/token/key-set.js';
+import { LocalKeySet } from './gate/token/local-key-set.js';
+import { SecretKeySet } from './gate/token/secret-key-set.js';
 import { createIssuerRoutes } from './http/issuer-routes.js';
 import { createRealtimeRoutes } from './http/realtime-routes.js';
 import { Hub } from './hub/hub.js';
@@ -15,15 +31,17 @@ import { openClientStore } from './issuer/client-store.js';
 import { type Issuer, openIssuer } from './issuer/issuer.js';
 import { openLmdbEventLog } from './log/lmdb-event-log.js';
 import { Publisher } from './log/publisher.js';
+import { openAuditLog } from './ops/audit-log.js';
 import { describeError, type Log } from './ops/log.js';
+import { OpenedParts } from './ops/opened-parts.js';
 
 /** How long the tokens of the embedded issuer live, where the rules for tokens allow it. */
 const TOKEN_LIFETIME_SECONDS = 900;
 
 /** What an application may put in the place of a part of the service. */
 export interface Substitutes {
-  /** Default: the permissions that the token itself names. */
-  readonly permissionChecker?: PermissionChecker | undefined;
+  /** Default: what the settings say. */
+  readonly permissionChecker?: PermissionChecker | DecidePermission | undefined;
 }
 
 /** The parts of a running service, put together. */
@@ -41,23 +59,76 @@ export async function compose(
   log: Log,
   substitutes: Substitutes = {},
 ): Promise<Service> {
-  const issuer = config.issuerEnabled ? await openIssuerOf(config) : null;
-  const clients = config.issuerEnabled ? await openClientStore(config) : null;
-  // Last, since it is what must be let go of again.
-  const eventLog = await openLmdbEventLog(join(config.dataDir, 'log'), config.retention);
-  const gate = new Gate(
-    new JwtTokenVerifier(keysOf(config, issuer, log), config.tokens),
-    substitutes.permissionChecker ?? claimsPermissionChecker,
+  const issuer = await openIssuerOf(config, log);
+  const clients = config.issuer === null ? null : await openClientStore(config);
+  // Last, since these are what must be let go of again.
+  const opened = new OpenedParts();
+  const audit = await opened.add(openAuditLog(config.auditLog, log));
+  const checker = await permissionCheckerOf(config, substitutes, opened, log);
+  const eventLog = await opened.add(
+    openLmdbEventLog(join(config.dataDir, 'log'), config.retention),
   );
+  const permissions = new Permissions(checker, audit);
+  // After the log, whose folder keeps other processes away from both.
+  const revocations = await opened.add(openRevocations(config));
+  const streamTokens = createStreamTokens(new MemoryStreamTokenStore());
+  const failedAttempts = new WindowedFailedAttempts({
+    maxPerMinute: config.admission.maxFailedAttemptsPerMinute,
+  });
+  const verifier = new JwtTokenVerifier(issuerKeysOf(config, issuer, log), config.tokens);
+  const gate = new Gate({
+    verifier,
+    permissions,
+    revocations,
+    streamTokens,
+    failedAttempts,
+    queryTokens: config.queryTokens,
+  });
+  const admissions = new Admissions({
+    limits: config.admission,
+    recheck: config.recheck,
+    permissions,
+    revocations,
+    onFailure: (error) =>
+      log.warn(
+        { cause: describeError(error) },
+        'the permission of open streams cannot be asked for',
+      ),
+  });
   const hub = new Hub(eventLog, config.stream);
   const publisher = new Publisher(eventLog, config.publish);
 
   const routes = Router({ caseSensitive: true, strict: true });
-  routes.use(createRealtimeRoutes({ gate, hub, publisher, log, config }));
-  if (issuer !== null && clients !== null) {
-    const lifetimeSeconds = Math.min(TOKEN_LIFETIME_SECONDS, config.tokens.maxLifetimeSeconds);
-    const isExposed = config.issuerExposed;
-    routes.use(createIssuerRoutes({ issuer, clients, isExposed, lifetimeSeconds, log }));
+  routes.use(
+    createRealtimeRoutes({
+      gate,
+      admissions,
+      streamTokens,
+      revocations,
+      audit,
+      hub,
+      publisher,
+      log,
+      config,
+    }),
+  );
+  const embedded = config.issuer;
+  if (embedded !== null && issuer !== null && clients !== null) {
+    const { maxLifetimeSeconds } = config.tokens;
+    routes.use(
+      createIssuerRoutes({
+        issuer,
+        issuerName: embedded.issuer,
+        isExposed: embedded.isExposed,
+        clients,
+        verifier,
+        revocations,
+        failedAttempts,
+        lifetimeSeconds: Math.min(TOKEN_LIFETIME_SECONDS, maxLifetimeSeconds),
+        maxLifetimeSeconds,
+        log,
+      }),
+    );
   }
 
   return {
@@ -65,28 +136,78 @@ export async function compose(
     hub,
     publisher,
     close: async () => {
+      admissions.close();
       hub.close();
-      await eventLog.close();
+      await opened.close();
     },
   };
 }
 
-function openIssuerOf({ dataDir, tokens }: Config): Promise<Issuer> {
-  const { issuer, audience, workspaceClaim } = tokens;
-  return openIssuer({ dataDir, issuer, audience, workspaceClaim });
+async function permissionCheckerOf(
+  { permissions: source }: Config,
+  { permissionChecker: own }: Substitutes,
+  opened: OpenedParts,
+  log: Log,
+): Promise<PermissionChecker> {
+  if (own !== undefined) return typeof own === 'function' ? functionPermissionChecker(own) : own;
+  switch (source.kind) {
+    case 'claims':
+      return claimsPermissionChecker;
+    case 'authzen':
+      return new AuthzenPermissionChecker(source);
+    case 'policy-file': {
+      const onFailure = (error: Error) =>
+        log.error({ cause: describeError(error) }, 'the policy file stands as it was before');
+      return opened.add(CasbinPermissionChecker.open({ path: source.path, onFailure }));
+    }
+  }
 }
 
-function keysOf({ jwksUri }: Config, issuer: Issuer | null, log: Log): KeySet {
-  if (jwksUri !== null) {
-    const keys = new JwksKeySet({
-      fetch: () => fetchJwks(jwksUri),
-      onFailure: (error) =>
-        log.warn({ cause: describeError(error) }, 'the keys at JWKS_URI cannot be read'),
-    });
-    keys.prefetch();
-    return keys;
+async function openIssuerOf(
+  { dataDir, issuer: embedded, tokens }: Config,
+  log: Log,
+): Promise<Issuer | null> {
+  if (embedded === null) return null;
+  const { issuer, audience } = embedded;
+  const { workspaceClaim } = tokens;
+  const onFailure = (error: unknown) =>
+    log.error({ cause: describeError(error) }, 'the keys of the issuer stay as they were before');
+  return openIssuer({ dataDir, issuer, audience, workspaceClaim, onFailure });
+}
+
+async function openRevocations({ dataDir, tokens }: Config): Promise<RevocationList> {
+  return RevocationList.open(openLmdbRevocationStore(join(dataDir, 'revocations')), { tokens });
+}
+
+function issuerKeysOf({ tokens }: Config, embedded: Issuer | null, log: Log): IssuerKeys[] {
+  return tokens.trustedIssuers.map(({ issuer, audience, keys }) => ({
+    issuer,
+    audience,
+    algorithms: keys.kind === 'secret' ? ['HS256'] : tokens.algorithms,
+    keys: keySetOf(keys, issuer, embedded, log),
+  }));
+}
+
+function keySetOf(source: KeySource, issuer: string, embedded: Issuer | null, log: Log): KeySet {
+  switch (source.kind) {
+    case 'jwks':
+      return jwksKeySet(() => fetchJwks(source.uri), issuer, log);
+    case 'discovery':
+      return jwksKeySet(() => discoverJwks(issuer), issuer, log);
+    case 'secret':
+      return new SecretKeySet(source.secret);
+    case 'embedded':
+      if (embedded === null) throw new Error('the embedded issuer does not run');
+      return new LocalKeySet(() => embedded.jwks());
   }
-  if (issuer === null) throw new Error('neither an issuer nor a JWKS address is configured');
-  // The embedded issuer is asked in the process, so nothing need be spared by a cool-down.
-  return new JwksKeySet({ fetch: async () => issuer.jwks(), coolDownMs: 0 });
+}
+
+function jwksKeySet(fetch: () => Promise<{ keys: unknown }>, issuer: string, log: Log): KeySet {
+  const keys = new JwksKeySet({
+    fetch,
+    onFailure: (error) =>
+      log.warn({ issuer, cause: describeError(error) }, 'the keys of an issuer cannot be read'),
+  });
+  keys.prefetch();
+  return keys;
 }

@@ -28,23 +28,34 @@ describe('the configuration', () => {
       logLevel: 'info',
       drainMs: 3_000,
       allowedOrigins: [],
+      trustedProxies: [],
       tokens: {
-        issuer: 'urn:sluice:embedded',
-        audience: 'sluice',
-        algorithms: ['RS256', 'PS256', 'ES256', 'ES384'],
+        trustedIssuers: [
+          { issuer: 'urn:sluice:embedded', audience: 'sluice', keys: { kind: 'embedded' } },
+        ],
+        algorithms: ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'],
+        requiresAccessTokenType: false,
         workspaceClaim: 'workspace',
         clockToleranceSeconds: 5,
         maxLifetimeSeconds: 86_400,
       },
-      jwksUri: null,
-      issuerEnabled: true,
-      issuerExposed: false,
+      queryTokens: { areAccepted: true, maxLifetimeSeconds: null },
+      issuer: { issuer: 'urn:sluice:embedded', audience: 'sluice', isExposed: false },
+      permissions: { kind: 'claims' },
+      recheck: { intervalMs: 60_000, graceMs: 300_000 },
+      admission: {
+        maxStreams: 100_000,
+        maxStreamsPerSubject: 100,
+        maxStreamsPerWorkspace: 50_000,
+        maxStreamsPerAddress: 5_000,
+        maxFailedAttemptsPerMinute: 120,
+      },
+      auditLog: 'stderr',
       stream: {
         heartbeatMs: 15_000,
         retryMs: 2_000,
         maxBacklogBytes: 1_048_576,
         stallMs: 30_000,
-        maxStreams: 100_000,
       },
       publish: { maxEventBytes: 65_536, maxBatch: 1_000, maxBodyBytes: 1_048_576 },
       retention: { maxAgeSeconds: 86_400, maxEvents: 100_000, maxBytes: 268_435_456 },
@@ -65,22 +76,19 @@ describe('the configuration', () => {
       host: '0.0.0.0',
       port: 8_080,
       allowedOrigins: ['https://app.example', 'http://localhost:5173'],
-      jwksUri: 'https://idp.example/jwks.json',
-      issuerEnabled: false,
+      issuer: null,
       tokens: {
-        issuer: 'https://idp.example/',
+        trustedIssuers: [
+          {
+            issuer: 'https://idp.example/',
+            audience: 'sluice',
+            keys: { kind: 'jwks', uri: 'https://idp.example/jwks.json' },
+          },
+        ],
         algorithms: ['RS256', 'ES256'],
         workspaceClaim: 'https://app.example/tenant',
         clockToleranceSeconds: 0,
       },
-    });
-  });
-
-  it('leaves the embedded issuer off beside a JWKS, unless it is asked for', () => {
-    expect(readConfig(EXTERNAL)).toMatchObject({ issuerEnabled: false });
-    expect(readConfig({ ...EXTERNAL, ISSUER_ENABLED: 'true' })).toMatchObject({
-      issuerEnabled: true,
-      jwksUri: EXTERNAL.JWKS_URI,
     });
   });
 
@@ -103,7 +111,6 @@ describe('the configuration', () => {
 
   it('tells every fault at once, and repeats no value', () => {
     const settings = {
-      HOST: '0.0.0.0',
       PORT: 's3cr3t',
       LOG_LEVEL: 's3cr3t',
       DRAIN_MS: '-s3cr3t',
@@ -114,6 +121,10 @@ describe('the configuration', () => {
       ISSUER_EXPOSED: 's3cr3t',
       JWKS_URI: 'https://user:s3cr3t@idp.example/',
       MAX_BATCH: 's3cr3t',
+      MAX_STREAMS_PER_SUBJECT: 's3cr3t',
+      QUERY_TOKEN_MAX_LIFETIME_SECONDS: 's3cr3t',
+      TRUST_PROXY: 's3cr3t',
+      AUTHZEN_URL: 'https://s3cr3t@iam.example/',
       HEARTBEAT_MS: 's3cr3t',
       RETENTION_EVENTS: 's3cr3t',
     };
@@ -132,6 +143,13 @@ describe('the configuration', () => {
     ['MAX_EVENT_BYTES', ['1023', '1048577', '9999999999999999999']],
     ['ISSUER_EXPOSED', ['yes', '1', 'TRUE']],
     ['LOG_LEVEL', ['verbose', 'INFO', 'constructor']],
+    ['TOKEN_TYPE', ['at', 'JWT']],
+    ['MAX_STREAMS_PER_SUBJECT', ['0', '-1', '1000001', 'None']],
+    ['QUERY_TOKEN_MAX_LIFETIME_SECONDS', ['0', 'none']],
+    [
+      'TRUST_PROXY',
+      ['true', '10', '-1', '0.0.0.0/0', '::/0', '10.0.0.0/33', 'proxy.example', '1,2'],
+    ],
     ['TOKEN_ALGORITHMS', ['none', 'HS256', 'RS256,HS256', 'RS256,RS256', 'rs256', ',']],
     ['WORKSPACE_CLAIM', ['constructor', 'toString', '1st', 'a b', 'a"b', 'a'.repeat(129)]],
     [
@@ -159,7 +177,8 @@ describe('the configuration', () => {
     'http://127.9.9.9/jwks',
     'http://[::1]:8080/jwks',
   ])('reads keys from %s', (uri) => {
-    expect(readConfig({ ...EXTERNAL, JWKS_URI: uri }).jwksUri).toBe(uri);
+    const { tokens } = readConfig({ ...EXTERNAL, JWKS_URI: uri });
+    expect(tokens.trustedIssuers[0]?.keys).toEqual({ kind: 'jwks', uri });
   });
 
   it.each([
@@ -210,18 +229,217 @@ describe('the configuration', () => {
     (host) => {
       expect(readConfig({ HOST: host, ISSUER_EXPOSED: 'true' })).toMatchObject({
         host,
-        issuerExposed: true,
+        issuer: { isExposed: true },
       });
-      expect(readConfig({ ...EXTERNAL, HOST: host })).toMatchObject({ issuerEnabled: false });
+      expect(readConfig({ ...EXTERNAL, HOST: host })).toMatchObject({ host, issuer: null });
     },
   );
 
   it.each(['localhost', '127.0.0.1', '127.1.2.3', '::1'])(
     'runs the embedded issuer at %s',
     (host) => {
-      expect(readConfig({ HOST: host })).toMatchObject({ host, issuerEnabled: true });
+      expect(readConfig({ HOST: host })).toMatchObject({ host, issuer: { isExposed: false } });
     },
   );
+});
+
+describe('the issuers that are trusted', () => {
+  const trusted = (settings: Settings) => readConfig(settings).tokens.trustedIssuers;
+  const EMBEDDED_BESIDE = {
+    issuer: 'urn:sluice:embedded',
+    audience: 'sluice',
+    keys: { kind: 'embedded' },
+  };
+  const SECRET = 'Hq3u0mT9vX2pL7cR5wZ8bN4kJ6fD1sYa';
+  const shared = (secret: string) => ({
+    JWT_SECRET: secret,
+    TOKEN_ISSUER: 'my-app',
+    TOKEN_AUDIENCE: 'sluice',
+  });
+
+  it('are the embedded one alone, under the name it is given', () => {
+    expect(trusted({ TOKEN_ISSUER: 'urn:mine', TOKEN_AUDIENCE: 'events' })).toEqual([
+      { issuer: 'urn:mine', audience: 'events', keys: { kind: 'embedded' } },
+    ]);
+    expect(trusted({ TOKEN_ISSUER: 'https://sluice.example', ISSUER_ENABLED: 'true' })).toEqual([
+      { issuer: 'https://sluice.example', audience: 'sluice', keys: { kind: 'embedded' } },
+    ]);
+  });
+
+  it('can be asked for their keys where the issuer alone is named', () => {
+    const { JWKS_URI: _, ...named } = EXTERNAL;
+    expect(trusted(named)).toEqual([
+      { issuer: 'https://idp.example/', audience: 'sluice', keys: { kind: 'discovery' } },
+    ]);
+    expect(faultsOf({ TOKEN_ISSUER: 'https://idp.example/' })).toEqual([
+      'TOKEN_AUDIENCE must be set when TOKEN_ISSUER is an address',
+    ]);
+    for (const TOKEN_ISSUER of ['http://idp.example/', 'https://idp.example/?tenant=1']) {
+      expect(faultsOf({ ...named, TOKEN_ISSUER })).toEqual([
+        expect.stringContaining('TOKEN_ISSUER must be an https URL'),
+      ]);
+    }
+  });
+
+  it('keep the embedded one apart, which has a name of its own beside others', () => {
+    expect(readConfig(EXTERNAL).issuer).toBeNull();
+    const beside = readConfig({ ...EXTERNAL, ISSUER_ENABLED: 'true' });
+    expect(beside.tokens.trustedIssuers).toHaveLength(2);
+    expect(beside.tokens.trustedIssuers[1]).toEqual(EMBEDDED_BESIDE);
+    expect(beside.issuer).toMatchObject({ issuer: 'urn:sluice:embedded' });
+  });
+
+  it('can share a secret with whoever makes the tokens', () => {
+    const config = readConfig(shared(SECRET));
+    expect(config.issuer).toBeNull();
+    expect(config.tokens.trustedIssuers).toEqual([
+      { issuer: 'my-app', audience: 'sluice', keys: { kind: 'secret', secret: SECRET } },
+    ]);
+  });
+
+  it.each([
+    'short',
+    'x'.repeat(31),
+    'a'.repeat(64),
+    'password'.repeat(8),
+    'secret'.repeat(700),
+    '-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA\n-----END',
+    '{"kty":"RSA","n":"sXchDaQebHnPiGvyDOAT4saGEUetSyo9MKLOoWFsueri","e":"AQAB"}',
+    'ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7',
+  ])('do not share a secret that is weak or no secret: %j', (secret) => {
+    const faults = faultsOf(shared(secret));
+    expect(faults).toEqual([expect.stringMatching(/^JWT_SECRET /)]);
+    expect(faults.join()).not.toContain(secret);
+  });
+
+  it.each<[string, Settings, RegExp]>([
+    [
+      'a secret beside JWKS_URI',
+      { ...EXTERNAL, JWT_SECRET: SECRET },
+      /^JWT_SECRET is set beside JWKS_URI/,
+    ],
+    [
+      'a secret and the embedded issuer',
+      { ...shared(SECRET), ISSUER_ENABLED: 'true' },
+      /^ISSUER_ENABLED .*JWT_SECRET/,
+    ],
+    [
+      'a secret without an issuer',
+      { JWT_SECRET: SECRET, TOKEN_AUDIENCE: 'a' },
+      /^TOKEN_ISSUER must be set/,
+    ],
+    [
+      'a list beside JWKS_URI',
+      {
+        TOKEN_ISSUERS: '[{"issuer":"https://a.example","audience":"a"}]',
+        JWKS_URI: EXTERNAL.JWKS_URI,
+      },
+      /^JWKS_URI is set beside TOKEN_ISSUERS/,
+    ],
+    [
+      'a list that is none',
+      { TOKEN_ISSUERS: '{"issuer":"https://a.example"}' },
+      /^TOKEN_ISSUERS must be a JSON list/,
+    ],
+    ['an empty list', { TOKEN_ISSUERS: '[]' }, /^TOKEN_ISSUERS must be a JSON list/],
+    [
+      'no audience',
+      { TOKEN_ISSUERS: '[{"issuer":"https://a.example"}]' },
+      /^TOKEN_ISSUERS: entry 1/,
+    ],
+    [
+      'plain http',
+      { TOKEN_ISSUERS: '[{"issuer":"a","audience":"a","jwksUri":"http://a.example/"}]' },
+      /^TOKEN_ISSUERS: entry 1/,
+    ],
+    [
+      'a name without an address',
+      { TOKEN_ISSUERS: '[{"issuer":"a","audience":"a"}]' },
+      /^TOKEN_ISSUERS: entry 1/,
+    ],
+    [
+      'a member that is not known',
+      { TOKEN_ISSUERS: '[{"issuer":"https://a.example","audience":"a","jwks":"x"}]' },
+      /^TOKEN_ISSUERS: entry 1/,
+    ],
+    [
+      'one issuer twice',
+      {
+        TOKEN_ISSUERS:
+          '[{"issuer":"https://a.example","audience":"a"},{"issuer":"https://a.example","audience":"b"}]',
+      },
+      /^TOKEN_ISSUERS names an issuer twice/,
+    ],
+    [
+      'the name of the embedded one',
+      { ...EXTERNAL, TOKEN_ISSUER: 'urn:sluice:embedded', ISSUER_ENABLED: 'true' },
+      /^TOKEN_ISSUER names the embedded issuer/,
+    ],
+    [
+      'a policy file beside AuthZEN',
+      { AUTHZEN_URL: 'https://iam.example', POLICY_FILE: 'p.csv' },
+      /^POLICY_FILE is set beside AUTHZEN_URL/,
+    ],
+  ])('are refused with %s', (_, settings, fault) => {
+    expect(faultsOf(settings)).toEqual([expect.stringMatching(fault)]);
+  });
+
+  it('can be several, each with keys and audience of its own', () => {
+    const TOKEN_ISSUERS = JSON.stringify([
+      { issuer: 'https://a.example', audience: 'a', jwksUri: 'https://keys.example/a' },
+      { issuer: 'https://b.example', audience: 'b' },
+    ]);
+    const issuers = [
+      {
+        issuer: 'https://a.example',
+        audience: 'a',
+        keys: { kind: 'jwks', uri: 'https://keys.example/a' },
+      },
+      { issuer: 'https://b.example', audience: 'b', keys: { kind: 'discovery' } },
+    ];
+    expect(trusted({ TOKEN_ISSUERS })).toEqual(issuers);
+    expect(trusted({ TOKEN_ISSUERS, ISSUER_ENABLED: 'true' })).toEqual([
+      ...issuers,
+      EMBEDDED_BESIDE,
+    ]);
+  });
+});
+
+describe('who decides', () => {
+  it('is the token, a decision point, or a policy file', () => {
+    expect(readConfig({ POLICY_FILE: 'policy.csv' }).permissions).toEqual({
+      kind: 'policy-file',
+      path: resolve('policy.csv'),
+    });
+    const authzen = { AUTHZEN_URL: 'https://iam.example', AUTHZEN_TOKEN: 'abc' };
+    expect(readConfig(authzen).permissions).toEqual({
+      kind: 'authzen',
+      url: 'https://iam.example/',
+      token: 'abc',
+      deadlineMs: 2_000,
+      cacheMs: 10_000,
+    });
+  });
+});
+
+describe('the limits', () => {
+  it('can be taken away, but for the one of the node', () => {
+    expect(
+      readConfig({ MAX_STREAMS_PER_ADDRESS: 'none' }).admission.maxStreamsPerAddress,
+    ).toBeNull();
+    expect(faultsOf({ MAX_STREAMS: 'none' })).toHaveLength(1);
+  });
+});
+
+describe('the proxies that are trusted', () => {
+  it.each<[string, number | string[]]>([
+    ['0', 0],
+    ['1', 1],
+    ['loopback, 10.0.0.0/8', ['loopback', '10.0.0.0/8']],
+    ['192.0.2.7,2001:db8::/32', ['192.0.2.7', '2001:db8::/32']],
+  ])('can be %s', (text, expected) => {
+    expect(readConfig({ TRUST_PROXY: text }).trustedProxies).toEqual(expected);
+  });
 });
 
 describe('the local address', () => {

@@ -1,7 +1,14 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { isLoopback, SettingReader } from './config/setting-reader.js';
+import { readTrustedIssuers, type TrustedIssuer } from './config/trusted-issuers.js';
+import { readTrustedProxies, type TrustedProxies } from './config/trusted-proxies.js';
 
-export const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'ES384'] as const;
+export { EMBEDDED_ISSUER, type KeySource, type TrustedIssuer } from './config/trusted-issuers.js';
+export type { TrustedProxies } from './config/trusted-proxies.js';
+
+/** Of keys that verify but cannot sign; HS256 is for a shared secret alone. Ed25519 has two names (RFC 8037, RFC 9864). */
+export const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -11,19 +18,57 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export const ISSUER_CLAIMS: readonly string[] =
   'iss sub aud iat exp nbf jti client_id permissions scope'.split(' ');
 
-/** What the embedded issuer puts into `iss`, unless told otherwise. */
-export const EMBEDDED_ISSUER = 'urn:sluice:embedded';
-
 /** Which tokens are accepted. */
 export interface TokenRules {
-  readonly issuer: string;
-  readonly audience: string;
+  /** At least one; keys and audience belong to their issuer alone. */
+  readonly trustedIssuers: readonly TrustedIssuer[];
   readonly algorithms: readonly Algorithm[];
+  /** Whether `typ` must be `at+jwt` (RFC 9068, section 4). */
+  readonly requiresAccessTokenType: boolean;
   /** The claim that names one workspace; its plural (with an `s`) lists several. */
   readonly workspaceClaim: string;
   readonly clockToleranceSeconds: number;
   /** Furthest that `exp` may lie ahead, which also unmasks an `exp` in milliseconds. */
   readonly maxLifetimeSeconds: number;
+}
+
+/** Tokens in the address of a request (`access_token`), which proxies and browsers keep. */
+export interface QueryTokenRules {
+  readonly areAccepted: boolean;
+  /** Longest life of such a token; `null`: as long as any other. */
+  readonly maxLifetimeSeconds: number | null;
+}
+
+/** Who decides what a principal may do. */
+export type PermissionSource =
+  /** The token itself. */
+  | { readonly kind: 'claims' }
+  /** A policy decision point that speaks the OpenID Authorization API. */
+  | {
+      readonly kind: 'authzen';
+      readonly url: string;
+      /** Sent to it as a Bearer token; `null`: none. */
+      readonly token: string | null;
+      readonly deadlineMs: number;
+      /** How long a decision may be used again; 0: not at all. */
+      readonly cacheMs: number;
+    }
+  | { readonly kind: 'policy-file'; readonly path: string };
+
+/** How the permission of an open stream is asked for again. */
+export interface RecheckRules {
+  readonly intervalMs: number;
+  /** How long a stream may stay open while the checker cannot be asked. */
+  readonly graceMs: number;
+}
+
+/** How many streams may be open at once, and how many attempts may fail. `null`: no bound of its own. */
+export interface AdmissionLimits {
+  readonly maxStreams: number;
+  readonly maxStreamsPerSubject: number | null;
+  readonly maxStreamsPerWorkspace: number | null;
+  readonly maxStreamsPerAddress: number | null;
+  readonly maxFailedAttemptsPerMinute: number | null;
 }
 
 /** How long a workspace's history is kept; whichever bound is reached first trims the oldest events. */
@@ -49,7 +94,14 @@ export interface StreamLimits {
   readonly maxBacklogBytes: number;
   /** How long a socket may take nothing while bytes wait for it, before it is cut with SLOW_CONSUMER. */
   readonly stallMs: number;
-  readonly maxStreams: number;
+}
+
+/** The issuer within the service, for one machine. */
+export interface EmbeddedIssuer {
+  readonly issuer: string;
+  readonly audience: string;
+  /** Whether it answers others than this machine. */
+  readonly isExposed: boolean;
 }
 
 export interface Config {
@@ -60,13 +112,17 @@ export interface Config {
   readonly drainMs: number;
   /** Origins whose pages may read the service's answers (CORS), compared exactly. */
   readonly allowedOrigins: readonly string[];
+  /** Proxies whose word on the client's address is taken. */
+  readonly trustedProxies: TrustedProxies;
   readonly tokens: TokenRules;
-  /** Whose keys verify tokens; `null`: those of the embedded issuer. */
-  readonly jwksUri: string | null;
-  /** Whether the embedded issuer runs: off beside a `jwksUri`, unless asked for. */
-  readonly issuerEnabled: boolean;
-  /** Whether the embedded issuer answers others than this machine. */
-  readonly issuerExposed: boolean;
+  readonly queryTokens: QueryTokenRules;
+  /** The embedded issuer; `null` where it does not run. */
+  readonly issuer: EmbeddedIssuer | null;
+  readonly permissions: PermissionSource;
+  readonly recheck: RecheckRules;
+  readonly admission: AdmissionLimits;
+  /** Where decisions and revocations are told of: a file, standard error (`stderr`), or nowhere (`off`). */
+  readonly auditLog: string;
   readonly stream: StreamLimits;
   readonly publish: PublishLimits;
   readonly retention: Retention;
@@ -89,25 +145,15 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function readConfig(env: Environment): Config {
   const faults: string[] = [];
   const read = new SettingReader(env, faults);
-  const jwksUri = read.url('JWKS_URI');
-  const issuerEnabled = read.flag('ISSUER_ENABLED', jwksUri === null);
-  const issuerExposed = read.flag('ISSUER_EXPOSED', false);
+  const trustedIssuers = readTrustedIssuers(read);
+  const issuer = readEmbeddedIssuer(read, trustedIssuers);
   const host = read.text('HOST', '127.0.0.1');
-
-  if (jwksUri !== null) {
-    for (const name of ['TOKEN_ISSUER', 'TOKEN_AUDIENCE']) {
-      if (read.text(name, '') === '') faults.push(`${name} must be set when JWKS_URI is set`);
-    }
-  }
   const workspaceClaim = read.claimName('WORKSPACE_CLAIM', 'workspace');
   const writtenClaims = [workspaceClaim, `${workspaceClaim}s`];
-  if (issuerEnabled && writtenClaims.some((claim) => ISSUER_CLAIMS.includes(claim))) {
+  if (issuer !== null && writtenClaims.some((claim) => ISSUER_CLAIMS.includes(claim))) {
     faults.push('WORKSPACE_CLAIM names a claim that the embedded issuer writes itself');
   }
-  if (jwksUri === null && !issuerEnabled) {
-    faults.push('JWKS_URI must be set when ISSUER_ENABLED is false: there would be no keys');
-  }
-  if (issuerEnabled && !isLoopback(host) && !issuerExposed) {
+  if (issuer !== null && !isLoopback(host) && !issuer.isExposed) {
     faults.push(
       'HOST is not a loopback address while the embedded issuer runs; set JWKS_URI to use an identity provider, or ISSUER_EXPOSED=true to offer the issuer to the network',
     );
@@ -120,23 +166,38 @@ export function readConfig(env: Environment): Config {
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     drainMs: read.integer('DRAIN_MS', 3_000, 0, 600_000),
     allowedOrigins: read.origins('ALLOWED_ORIGINS'),
+    trustedProxies: readTrustedProxies(read),
     tokens: {
-      issuer: read.text('TOKEN_ISSUER', EMBEDDED_ISSUER),
-      audience: read.text('TOKEN_AUDIENCE', 'sluice'),
+      trustedIssuers,
       algorithms: read.listOf('TOKEN_ALGORITHMS', ALGORITHMS),
+      requiresAccessTokenType: read.oneOf('TOKEN_TYPE', ['jwt', 'at+jwt'], 'jwt') === 'at+jwt',
       workspaceClaim,
       clockToleranceSeconds: read.integer('CLOCK_TOLERANCE_SECONDS', 5, 0, 300),
       maxLifetimeSeconds: read.integer('TOKEN_MAX_LIFETIME_SECONDS', 86_400, 60, 31_536_000),
     },
-    jwksUri,
-    issuerEnabled,
-    issuerExposed,
+    queryTokens: {
+      areAccepted: read.flag('QUERY_TOKENS', true),
+      maxLifetimeSeconds: read.optionalInteger('QUERY_TOKEN_MAX_LIFETIME_SECONDS', 1, 31_536_000),
+    },
+    issuer,
+    permissions: readPermissionSource(read),
+    recheck: {
+      intervalMs: read.integer('RECHECK_INTERVAL_MS', 60_000, 100, 3_600_000),
+      graceMs: read.integer('RECHECK_GRACE_MS', 300_000, 0, 86_400_000),
+    },
+    admission: {
+      maxStreams: read.integer('MAX_STREAMS', 100_000, 1, 1_000_000),
+      maxStreamsPerSubject: read.limit('MAX_STREAMS_PER_SUBJECT', 100, 1_000_000),
+      maxStreamsPerWorkspace: read.limit('MAX_STREAMS_PER_WORKSPACE', 50_000, 1_000_000),
+      maxStreamsPerAddress: read.limit('MAX_STREAMS_PER_ADDRESS', 5_000, 1_000_000),
+      maxFailedAttemptsPerMinute: read.limit('MAX_FAILED_ATTEMPTS_PER_MINUTE', 120, 1_000_000),
+    },
+    auditLog: read.text('AUDIT_LOG', 'stderr'),
     stream: {
       heartbeatMs: read.integer('HEARTBEAT_MS', 15_000, 100, 30_000),
       retryMs: read.integer('RETRY_MS', 2_000, 100, 300_000),
       maxBacklogBytes: read.integer('MAX_BACKLOG_BYTES', 1_048_576, 65_536, 268_435_456),
       stallMs: read.integer('STALL_MS', 30_000, 1_000, 600_000),
-      maxStreams: read.integer('MAX_STREAMS', 100_000, 1, 1_000_000),
     },
     publish: {
       maxEventBytes: read.integer('MAX_EVENT_BYTES', 65_536, 1_024, 1_048_576),
@@ -156,98 +217,36 @@ export function readConfig(env: Environment): Config {
   if (maxEventBytes > config.stream.maxBacklogBytes) {
     faults.push('MAX_EVENT_BYTES is above MAX_BACKLOG_BYTES: one such event could end a stream');
   }
-  if (faults.length > 0) throw new ConfigError(faults);
+  if (faults.length > 0) throw new ConfigError([...new Set(faults)]);
   return deepFreeze(config);
+}
+
+function readEmbeddedIssuer(
+  read: SettingReader,
+  trusted: readonly TrustedIssuer[],
+): EmbeddedIssuer | null {
+  const isExposed = read.flag('ISSUER_EXPOSED', false);
+  const embedded = trusted.find(({ keys }) => keys.kind === 'embedded');
+  if (embedded === undefined) return null;
+  return { issuer: embedded.issuer, audience: embedded.audience, isExposed };
+}
+
+function readPermissionSource(read: SettingReader): PermissionSource {
+  const url = read.url('AUTHZEN_URL');
+  const path = read.text('POLICY_FILE', '');
+  const token = read.text('AUTHZEN_TOKEN', '') || null;
+  const deadlineMs = read.integer('AUTHZEN_DEADLINE_MS', 2_000, 10, 4_000);
+  const cacheMs = read.integer('AUTHZEN_CACHE_MS', 10_000, 0, 600_000);
+  if (read.isSet('AUTHZEN_URL') && path !== '') {
+    read.refuse('POLICY_FILE is set beside AUTHZEN_URL: permissions come from one or the other');
+  }
+  if (url !== null) return { kind: 'authzen', url, token, deadlineMs, cacheMs };
+  return path === '' ? { kind: 'claims' } : { kind: 'policy-file', path: resolve(path) };
 }
 
 /** The address the service is reached at from this machine. */
 export function localUrl(host: string, port: number): string {
   return `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
-}
-
-/** Settings by name, each with its default and bounds; what cannot stand is added to `faults`. */
-class SettingReader {
-  constructor(
-    private readonly env: Environment,
-    private readonly faults: string[],
-  ) {}
-
-  text(name: string, fallback: string): string {
-    // An empty variable is how shells and compose files say "not set".
-    return this.env[name]?.trim() || fallback;
-  }
-
-  integer(name: string, fallback: number, least: number, most: number): number {
-    const text = this.text(name, String(fallback));
-    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    this.faults.push(`${name} must be a whole number from ${least} to ${most}`);
-    return fallback;
-  }
-
-  flag(name: string, fallback: boolean): boolean {
-    return this.oneOf(name, ['true', 'false'], fallback ? 'true' : 'false') === 'true';
-  }
-
-  oneOf<Choice extends string>(name: string, choices: readonly Choice[], fallback: Choice): Choice {
-    const text = this.text(name, fallback);
-    const choice = choices.find((candidate) => candidate === text);
-    if (choice === undefined) this.faults.push(`${name} must be one of ${choices.join(', ')}`);
-    return choice ?? fallback;
-  }
-
-  list(name: string, fallback: readonly string[]): string[] {
-    return this.text(name, fallback.join(','))
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '');
-  }
-
-  listOf<Choice extends string>(name: string, choices: readonly Choice[]): readonly Choice[] {
-    const items = this.list(name, choices);
-    const chosen = choices.filter((choice) => items.includes(choice));
-    if (chosen.length === 0 || items.length !== chosen.length) {
-      this.faults.push(`${name} must list some of ${choices.join(', ')}, each once`);
-    }
-    return chosen;
-  }
-
-  origins(name: string): string[] {
-    const origins = this.list(name, []);
-    if (!origins.every(isOrigin)) {
-      this.faults.push(`${name} holds something that is not an origin (https://app.example)`);
-    }
-    return origins;
-  }
-
-  claimName(name: string, fallback: string): string {
-    const text = this.text(name, fallback);
-    if (/^[A-Za-z][A-Za-z0-9_:/.-]{0,127}$/.test(text) && !(text in Object.prototype)) return text;
-    this.faults.push(`${name} must be the name of a claim`);
-    return fallback;
-  }
-
-  url(name: string): string | null {
-    const text = this.text(name, '');
-    if (text === '') return null;
-    const url = URL.canParse(text) ? new URL(text) : null;
-    if (url !== null && /^https?:$/.test(url.protocol) && url.username === '' && !url.hash) {
-      // Keys read over plain http could be replaced on the way.
-      if (url.protocol === 'https:' || isLoopback(url.hostname)) return url.href;
-    }
-    this.faults.push(`${name} must be an https URL (http is accepted for a loopback address only)`);
-    return null;
-  }
-}
-
-function isLoopback(host: string): boolean {
-  return (
-    host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host)
-  );
-}
-
-function isOrigin(text: string): boolean {
-  return URL.canParse(text) && new URL(text).origin === text;
 }
 
 function deepFreeze<T extends object>(value: T): T {

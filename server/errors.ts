@@ -8,11 +8,13 @@ export class SluiceError extends Error {
   readonly code: ServiceErrorCode;
   /** Milliseconds after which trying again is welcome. */
   readonly retryAfterMs: number | undefined;
+  /** What WWW-Authenticate says in place of what the code says by itself; `null`: nothing. */
+  readonly challenge: string | null | undefined;
 
   constructor(
     code: ServiceErrorCode,
     detail?: string,
-    options: { cause?: unknown; retryAfterMs?: number } = {},
+    options: { cause?: unknown; retryAfterMs?: number; challenge?: string | null } = {},
   ) {
     super(
       detail ?? SERVICE_ERRORS[code].title,
@@ -21,6 +23,7 @@ export class SluiceError extends Error {
     this.name = 'SluiceError';
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
+    this.challenge = options.challenge;
   }
 }
 

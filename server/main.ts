@@ -9,12 +9,17 @@ import { welcome } from './ops/welcome.js';
 
 /** Idle connections outlast the usual 60 s of a load balancer, so that it is never the service that hangs up first. */
 const KEEP_ALIVE_MS = 75_000;
+/** A Last-Event-ID of 64 KB, and what else a request has: the gate says what is wrong with it, where Node would not. */
+const MAX_HEAD_BYTES = 80 * 1_024;
 
 async function start(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
   const service = await compose(config, log);
-  const server = createServer(createApp(service.routes, log));
+  const server = createServer(
+    { maxHeaderSize: MAX_HEAD_BYTES },
+    createApp(service.routes, config, log),
+  );
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   const port = await listen(server, config);
   process.stdout.write(welcome(config, localUrl(config.host, port)));

@@ -14,9 +14,10 @@ import {
   tokensOf,
 } from '../test/support/test-service.js';
 import { readConfig } from './config.js';
-import type { PermissionQuestion } from './gate/permission-checker.js';
+import type { PermissionQuestion } from './gate/permission/permission-checker.js';
 import { ConfigError, createRealtimeRouter, type RealtimeRouter } from './index.js';
 
+const NO_CHECKER = '"permissionChecker" must be a function, or an object with "check"';
 const EVENT = { topic: 'orders', type: 'order.created', data: { n: 1 } };
 
 let folder: string;
@@ -26,7 +27,7 @@ const open: (() => Promise<void>)[] = [];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sluice-router-'));
-  settings = { DATA_DIR: folder };
+  settings = { DATA_DIR: folder, AUDIT_LOG: 'off' };
   token = await tokensOf(readConfig(settings));
 });
 afterEach(async () => {
@@ -74,6 +75,24 @@ describe('the realtime router', () => {
     expect(status).toBe(404);
     expect(headers['content-type']).toMatch(/html/);
     expect(headers).not.toHaveProperty('x-request-id');
+  });
+
+  it('leaves /auth/token to an application whose tokens come from elsewhere', async () => {
+    const secret = { JWT_SECRET: 'q7Zk2vX9sLw4Tn8bRe1Ym5Ud3Hf6Jg0A' };
+    const own = { ...settings, ...secret, TOKEN_ISSUER: 'urn:app', TOKEN_AUDIENCE: 'sluice' };
+    const app = express().use(router({ settings: own }));
+    app.post('/auth/token', (_, response) => void response.json({ route: 'own' }));
+    expect((await request(app).post('/auth/token')).body).toEqual({ route: 'own' });
+  });
+
+  it('answers at /auth/token where the embedded issuer runs, also where the body was parsed', async () => {
+    const app = applicationWith(router());
+    const { status, body } = await request(app)
+      .post('/auth/token')
+      .auth('a', 'b')
+      .send({ applicationId: 'a' });
+    expect(status).toBe(401);
+    expect(body).toMatchObject({ code: 'INVALID_TOKEN' });
   });
 
   it('answers its own routes before it is ready', async () => {
@@ -142,7 +161,7 @@ describe('the realtime router', () => {
       }),
     );
     const server = await serve(app);
-    using stream = await subscribe(server, '&topics=orders,documents-*&topics=a&types=t');
+    using stream = await subscribe(server, '&topics=orders,o*&topics=*-new&types=t');
     expect((await stream.head).status).toBe(200);
     const refused = await publishOver(app).send([EVENT, { ...EVENT, topic: 'a' }]);
     expect(refused.body).toMatchObject({ code: 'FORBIDDEN' });
@@ -150,16 +169,66 @@ describe('the realtime router', () => {
       {
         workspace: 'acme',
         permission: 'realtime:subscribe',
-        topics: ['orders', 'documents-*', 'a'],
-        principal: {
+        topics: ['orders', 'o*', '*-new'],
+        mustBeFresh: false,
+        requestId: expect.any(String),
+        principal: expect.objectContaining({
           subject: 'alice',
+          issuer: 'urn:sluice:embedded',
+          tokenId: expect.any(String),
           workspaces: ['acme'],
           expiresAt: expect.any(Number),
           claims: expect.objectContaining({ sub: 'alice', workspace: 'acme' }),
-        },
+        }),
       },
       expect.objectContaining({ permission: 'realtime:publish', topics: ['orders', 'a'] }),
     ]);
+  });
+
+  it('refuses a topic that the permission checker does not grant, and opens no stream', async () => {
+    const app = applicationWith(
+      router({ permissionChecker: () => ({ allowed: true, topics: ['order*'] }) }),
+    );
+    const { status, body } = await request(app).get(
+      `${EVENTS}?access_token=${token()}&topics=orders,documents`,
+    );
+    expect(status).toBe(403);
+    expect(body).toMatchObject({ code: 'FORBIDDEN' });
+  });
+
+  it('takes a function that says yes or no', async () => {
+    let isGranted = true;
+    const app = applicationWith(
+      router({
+        permissionChecker: async ({ principal: { subject } }) => isGranted && subject === 'alice',
+      }),
+    );
+    expect((await publishOver(app).send(EVENT)).status).toBe(201);
+    isGranted = false;
+    const { status, body } = await publishOver(app).send(EVENT);
+    expect({ status, code: body.code }).toEqual({ status: 403, code: 'FORBIDDEN' });
+  });
+
+  it('lets nobody in where that function gives no decision', async () => {
+    let decide: () => unknown = () => true;
+    const app = applicationWith(router({ permissionChecker: () => decide() as boolean }));
+    expect((await publishOver(app).send(EVENT)).status).toBe(201);
+    for (const answer of ['false', 'true', 1, {}, undefined, { allowed: true, topics: 'orders' }]) {
+      decide = () => answer;
+      const { status, headers, body } = await publishOver(app).send(EVENT);
+      expect({ answer, status, code: body.code }).toEqual({
+        answer,
+        status: 503,
+        code: 'AUTH_ERROR',
+      });
+      expect(headers).toHaveProperty('retry-after');
+    }
+    decide = () => {
+      throw new Error('secret words');
+    };
+    const { body } = await publishOver(app).send(EVENT);
+    expect(body).toMatchObject({ code: 'AUTH_ERROR' });
+    expect(JSON.stringify(body)).not.toContain('secret');
   });
 
   it('holds back events that the permission checker narrows a subscriber from', async () => {
@@ -204,6 +273,23 @@ describe('the realtime router', () => {
     expect(status).toBe(503);
     expect(body).toMatchObject({ code: 'UNAVAILABLE' });
     expect((await request(app).get('/after')).status).toBe(200);
+  });
+
+  it('cannot be made with a permission checker that is none, or one too many', () => {
+    const make = (checker: unknown, beside: Record<string, string> = {}) =>
+      createRealtimeRouter({
+        settings: { ...settings, ...beside },
+        permissionChecker: checker as () => boolean,
+      });
+    for (const checker of [null, 'true', { check: true }]) {
+      expect(() => make(checker)).toThrow(new TypeError(NO_CHECKER));
+    }
+    for (const beside of [
+      { AUTHZEN_URL: 'https://pdp.example' },
+      { POLICY_FILE: 'policy.csv' },
+    ] as Record<string, string>[]) {
+      expect(() => make(() => true, beside)).toThrow(/^"permissionChecker" is given beside/);
+    }
   });
 
   it('cannot be made with settings that cannot stand', () => {

@@ -1,10 +1,11 @@
-import { JWKS_PATH, TOKEN_PATH } from '@sluice/protocol';
 import { type NextFunction, type Request, type Response, Router } from 'express';
 import { compose, type Service } from './compose.js';
-import { readConfig } from './config.js';
+import { type Config, readConfig } from './config.js';
 import { SluiceError, spreadRetryMs } from './errors.js';
-import type { PermissionChecker } from './gate/permission-checker.js';
+import type { DecidePermission } from './gate/permission/function-permission-checker.js';
+import type { PermissionChecker } from './gate/permission/permission-checker.js';
 import { createErrorHandler } from './http/error-handler.js';
+import { ISSUER_PATHS } from './http/issuer-routes.js';
 import { nameRequest } from './http/request-id.js';
 import type { Published } from './log/publisher.js';
 import { createLog, type Log } from './ops/log.js';
@@ -15,8 +16,11 @@ export interface RealtimeRouterOptions {
    * `process.env` will do. HOST, PORT, LOG_LEVEL and DRAIN_MS have no effect here: listening is the application's.
    */
   readonly settings: Readonly<Record<string, string | undefined>>;
-  /** Who may do what. Default: the permissions that the token itself names. */
-  readonly permissionChecker?: PermissionChecker;
+  /**
+   * Who may do what: a function that gives `true`, `false` or a decision, or an object with more to say of itself.
+   * Default: what the settings say, which is the token itself unless they name somebody else.
+   */
+  readonly permissionChecker?: PermissionChecker | DecidePermission;
   /** Where requests and streams are told of; pino fits. Default: errors alone, on standard error. */
   readonly log?: Log;
 }
@@ -36,22 +40,24 @@ export interface RealtimeRouter extends Router {
 
 /**
  * Puts Sluice into an existing application: `app.use(createRealtimeRouter({ settings }))`.
- * @throws TypeError without settings; ConfigError naming every setting that cannot stand.
+ * @throws TypeError for options that cannot stand; ConfigError naming every setting that cannot.
  */
 export function createRealtimeRouter(options: RealtimeRouterOptions): RealtimeRouter {
   if (options?.settings === undefined) throw new TypeError('"settings" must be given');
   const log = options.log ?? createLog('error');
   const { permissionChecker } = options;
-  const service = compose(readConfig(options.settings), log, { permissionChecker });
+  const config = readConfig(options.settings);
+  checkPermissionChecker(permissionChecker, config);
+  const service = compose(config, log, { permissionChecker });
   const ready = service.then(() => {});
   // Whoever does not wait for `ready` is told by the answers to their requests, not by the end of the process.
   ready.catch((error: Error) =>
-    log.error({ cause: error.message }, 'the event log cannot be used'),
+    log.error({ cause: error.message }, 'the service cannot be opened'),
   );
 
   const router = Router({ caseSensitive: true, strict: true });
   router.use((request: Request, response: Response, next: NextFunction) => {
-    if (!isOurs(request.path)) {
+    if (!isOurs(request.path, config)) {
       next();
       return;
     }
@@ -75,6 +81,19 @@ export function createRealtimeRouter(options: RealtimeRouterOptions): RealtimeRo
   });
 }
 
+function checkPermissionChecker(
+  checker: RealtimeRouterOptions['permissionChecker'],
+  { permissions }: Config,
+): void {
+  if (checker === undefined) return;
+  if (typeof checker !== 'function' && typeof checker?.check !== 'function') {
+    throw new TypeError('"permissionChecker" must be a function, or an object with "check"');
+  }
+  if (permissions.kind !== 'claims') {
+    throw new TypeError('"permissionChecker" is given beside AUTHZEN_URL or POLICY_FILE');
+  }
+}
+
 function cannotServe(cause: unknown): never {
   throw unavailable(cause);
 }
@@ -84,8 +103,8 @@ function unavailable(cause: unknown): SluiceError {
 }
 
 /** What belongs to the application goes its way without waiting for the log. */
-function isOurs(path: string): boolean {
-  return path.startsWith('/realtime/') || path === JWKS_PATH || path === TOKEN_PATH;
+function isOurs(path: string, { issuer }: Config): boolean {
+  return path.startsWith('/realtime/') || (issuer !== null && ISSUER_PATHS.includes(path));
 }
 
 async function close({ hub, close: closeParts }: Service): Promise<void> {

@@ -1,16 +1,17 @@
-import { type Config, readConfig } from '../config.js';
+import { type Config, type EmbeddedIssuer, readConfig } from '../config.js';
 import { type CommandContext, CommandFailure } from './command.js';
 
 /**
  * The settings of the service whose embedded issuer a command works with.
  * @throws CommandFailure where the service takes its tokens from an identity provider.
  */
-export function readIssuerConfig({ env }: CommandContext): Config {
+export function readIssuerConfig({ env }: CommandContext): Config & { issuer: EmbeddedIssuer } {
   const config = readConfig(env);
-  if (!config.issuerEnabled) {
+  const { issuer } = config;
+  if (issuer === null) {
     throw new CommandFailure(
-      'JWKS_URI is set, so tokens and clients come from your identity provider, not from Sluice',
+      'the settings name another issuer, so tokens and clients come from there, not from Sluice',
     );
   }
-  return config;
+  return { ...config, issuer };
 }

@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util';
 import { isPermission, isWorkspace, PERMISSIONS, type Permission } from '@sluice/protocol';
 import { UsageError } from './command.js';
 
-/** The options of one command line, by name; each takes a value. */
-export interface Options<Name extends string> {
+/** The options of one command line, by name; each takes a value, apart from flags. */
+export interface Options<Name extends string, Flag extends string = never> {
   /** The value, if it was given; not more than once. */
   one(name: Name): string | undefined;
   required(name: Name): string;
@@ -14,21 +14,23 @@ export interface Options<Name extends string> {
   /** One or more: the option may be repeated. */
   workspaces(name: Name): readonly string[];
   permissions(name: Name): readonly Permission[];
+  isGiven(flag: Flag): boolean;
 }
 
-/** @throws UsageError for an option not among `names`, one without a value, and arguments without an option. */
-export function readOptions<Name extends string>(
+/** @throws UsageError for an option not among those named, one without a value, and arguments without an option. */
+export function readOptions<Name extends string, Flag extends string = never>(
   args: readonly string[],
   names: readonly Name[],
-): Options<Name> {
-  const values = parse(args, names);
+  flags: readonly Flag[] = [],
+): Options<Name, Flag> {
+  const { values, given } = parse(args, names, flags);
   const all = (name: Name): readonly string[] => values[name] ?? [];
   const readWorkspace = (name: Name, text: string): string => {
     if (isWorkspace(text)) return text;
     throw new UsageError(`--${name} must be 1 to 64 letters, digits, "_" and "-"`);
   };
 
-  const options: Options<Name> = {
+  const options: Options<Name, Flag> = {
     one(name) {
       const [value, another] = all(name);
       if (another !== undefined) throw new UsageError(`--${name} is given more than once`);
@@ -71,18 +73,35 @@ export function readOptions<Name extends string>(
       if (items.length > 0 && items.every(isPermission)) return items;
       throw new UsageError(`--${name} must list some of ${PERMISSIONS.join(', ')}`);
     },
+
+    isGiven: (flag) => given.has(flag),
   };
   return options;
 }
 
-function parse(args: readonly string[], names: readonly string[]): Record<string, string[]> {
+interface Parsed {
+  readonly values: Readonly<Record<string, readonly string[]>>;
+  /** The flags that are there. */
+  readonly given: ReadonlySet<string>;
+}
+
+function parse(
+  args: readonly string[],
+  names: readonly string[],
+  flags: readonly string[],
+): Parsed {
+  // All may repeat as far as the parser goes: it would otherwise let the last one win without a word.
+  const valued = names.map((name) => [name, { type: 'string', multiple: true }] as const);
+  const bare = flags.map((flag) => [flag, { type: 'boolean' }] as const);
   try {
     const { values } = parseArgs({
       args: [...args],
-      // All may repeat as far as the parser goes: it would otherwise let the last one win without a word.
-      options: Object.fromEntries(names.map((name) => [name, { type: 'string', multiple: true }])),
+      options: Object.fromEntries([...valued, ...bare]),
     });
-    return values as Record<string, string[]>;
+    return {
+      values: values as Record<string, string[]>,
+      given: new Set(Object.keys(values).filter((name) => flags.includes(name))),
+    };
   } catch (error) {
     const dashed = dashedValue(args, names);
     if (dashed !== undefined && codeOf(error) === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {

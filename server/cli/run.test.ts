@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { problemOf } from '@sluice/protocol';
 import jsonwebtoken from 'jsonwebtoken';
 import { openClientStore } from '../issuer/client-store.js';
+import { openIssuer } from '../issuer/issuer.js';
 import { createPublishCommand } from './publish-command.js';
 import { run } from './run.js';
 
@@ -58,7 +59,9 @@ describe('sluice', () => {
   it('lists its commands', async () => {
     const { code, stdout, stderr } = await sluice(['--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    for (const name of ['token', 'listen', 'publish', 'clients']) expect(stdout).toContain(name);
+    for (const name of ['token', 'listen', 'publish', 'clients', 'keys']) {
+      expect(stdout).toContain(name);
+    }
   });
 
   it('lists its commands, and tells how to use one of them, when it is asked for help', async () => {
@@ -72,11 +75,14 @@ describe('sluice', () => {
     expect(await sluice(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
-  it.each(['token', 'listen', 'publish', 'clients'])('tells how to use %s', async (name) => {
-    const { code, stdout } = await sluice([name, '--help']);
-    expect(code).toBe(0);
-    expect(stdout).toContain(`Usage: sluice ${name} `);
-  });
+  it.each(['token', 'listen', 'publish', 'clients', 'keys'])(
+    'tells how to use %s',
+    async (name) => {
+      const { code, stdout } = await sluice([name, '--help']);
+      expect(code).toBe(0);
+      expect(stdout).toContain(`Usage: sluice ${name} `);
+    },
+  );
 
   it.each([
     [[], 'no command was given'],
@@ -98,6 +104,16 @@ describe('sluice', () => {
     [['publish', '--topic'], "'--topic <value>' argument missing"],
     [['clients'], 'one of add, list and remove'],
     [['clients', 'list', 'all'], "Unexpected argument 'all'"],
+    [['clients', 'add-secret'], '--id is missing'],
+    [['clients', 'remove-secret', '--id', 'a'], 'either --secret-id or --older'],
+    [
+      ['clients', 'remove-secret', '--id', 'a', '--secret-id', 'b', '--older'],
+      'either --secret-id or --older',
+    ],
+    [['keys'], 'one of list, rotate and retire'],
+    [['keys', 'rotate', '--signs-in', '-1'], '--signs-in=-1'],
+    [['keys', 'rotate', '--signs-in', '2592001'], '--signs-in must be a whole number'],
+    [['keys', 'retire', '--even-if-tokens-live=yes'], 'does not take an argument'],
   ])('refuses %j with exit code 2 and one line', async (args, fault) => {
     const { code, stdout, stderr } = await sluice(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -170,7 +186,7 @@ describe('sluice token', () => {
     });
     expect(code).toBe(1);
     expect(stderr).toBe(
-      'sluice: JWKS_URI is set, so tokens and clients come from your identity provider, not from Sluice\n',
+      'sluice: the settings name another issuer, so tokens and clients come from there, not from Sluice\n',
     );
     expect(await readdir(dataDir)).toEqual([]);
   });
@@ -202,6 +218,7 @@ describe('sluice clients', () => {
       workspaces: ['acme'],
       permissions: ['realtime:publish'],
       createdAt: expect.any(String),
+      secrets: [{ id: expect.any(String), createdAt: expect.any(String) }],
     });
 
     expect(await sluice(['clients', 'remove', '--id', 'backend'])).toEqual({
@@ -210,6 +227,36 @@ describe('sluice clients', () => {
       stderr: 'sluice: removed; its tokens live until they expire\n',
     });
     expect(await clients.authenticate('backend', secret)).toBeNull();
+  });
+
+  it('adds a second secret, and removes one of the two', async () => {
+    await sluice([...ADD, 'realtime:publish']);
+    const added = await sluice(['clients', 'add-secret', '--id', 'backend']);
+    expect(added.code).toBe(0);
+    const [, id = '', secret = ''] =
+      /^client_id=backend\nsecret_id=(\w+)\nclient_secret=([\w-]{43})\n$/.exec(added.stdout) ?? [];
+    const clients = await openClientStore({ dataDir });
+    expect(await clients.authenticate('backend', secret)).not.toBeNull();
+    expect(await sluice(['clients', 'add-secret', '--id', 'backend'])).toMatchObject({
+      code: 1,
+      stderr: 'sluice: the client has two secrets already; remove the older one first\n',
+    });
+
+    const remove = ['clients', 'remove-secret', '--id', 'backend'];
+    expect(await sluice([...remove, '--older'])).toMatchObject({ code: 0, stdout: '' });
+    expect(await clients.authenticate('backend', secret)).not.toBeNull();
+    expect(await sluice([...remove, '--secret-id', id])).toMatchObject({
+      code: 1,
+      stderr: 'sluice: it is the only secret of the client\n',
+    });
+  });
+
+  it('adds no secret where there is no client', async () => {
+    expect(await sluice(['clients', 'add-secret', '--id', 'x'])).toMatchObject({
+      code: 1,
+      stderr: `sluice: there is no client "x" in ${dataDir}\n`,
+    });
+    expect(await readdir(dataDir)).toEqual([]);
   });
 
   it('makes nothing where it only looks', async () => {
@@ -243,6 +290,83 @@ describe('sluice clients', () => {
     const { code, stderr } = await sluice(['clients', 'list']);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^sluice: [^\n]+clients\.json is damaged[^\n]+\n$/);
+  });
+});
+
+describe('sluice keys', () => {
+  const linesOf = (stdout: string) =>
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+
+  it('lists, rotates and retires, and shows no key', async () => {
+    await openIssuer({ dataDir, issuer: 'i', audience: 'a', workspaceClaim: 'workspace' });
+    const [first] = linesOf((await sluice(['keys', 'list'])).stdout);
+    expect(first).toMatchObject({ state: 'signing', alg: 'RS256', retirableAt: null });
+
+    const rotated = await sluice(['keys', 'rotate']);
+    expect(rotated.code).toBe(0);
+    const [second] = linesOf(rotated.stdout);
+    expect(second).toMatchObject({ state: 'next' });
+    expect(Date.parse(second.signsFrom) - Date.parse(second.createdAt)).toBe(60_000);
+    expect(await sluice(['keys', 'rotate'])).toMatchObject({
+      code: 1,
+      stderr: 'sluice: the next key waits for its time already\n',
+    });
+    expect(await sluice(['keys', 'retire', '--kid', first.kid])).toMatchObject({
+      code: 1,
+      stderr: 'sluice: the key signs; rotate first\n',
+    });
+    const { stdout } = await sluice(['keys', 'list']);
+    expect(linesOf(stdout).map(({ kid, state }) => [kid, state])).toEqual([
+      [first.kid, 'signing'],
+      [second.kid, 'next'],
+    ]);
+    expect(stdout).not.toContain('"d"');
+  });
+
+  it('retires a key before its time only where it is told to', async () => {
+    await openIssuer({ dataDir, issuer: 'i', audience: 'a', workspaceClaim: 'workspace' });
+    const [first] = linesOf((await sluice(['keys', 'list'])).stdout);
+    await sluice(['keys', 'rotate', '--signs-in', '0']);
+    expect(await sluice(['keys', 'retire'])).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'sluice: no key may be retired yet; see sluice keys list\n',
+    });
+    // A day and the tolerance of clocks after its last signature, by default.
+    const [waiting] = linesOf((await sluice(['keys', 'list'])).stdout);
+    const lifeMs = Date.parse(waiting.retirableAt) - Date.now();
+    expect(lifeMs).toBeGreaterThan(86_400_000);
+    expect(lifeMs).toBeLessThan(86_410_000);
+    const forced = ['keys', 'retire', '--kid', first.kid, '--even-if-tokens-live'];
+    expect(await sluice(forced)).toMatchObject({
+      code: 0,
+      stderr: `sluice: retired ${first.kid}\n`,
+    });
+    expect(linesOf((await sluice(['keys', 'list'])).stdout)).toHaveLength(1);
+  });
+
+  it('makes nothing where there is nothing', async () => {
+    expect(await sluice(['keys', 'list'])).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: `sluice: there are no keys in ${dataDir}\n`,
+    });
+    for (const action of ['rotate', 'retire']) {
+      expect(await sluice(['keys', action])).toMatchObject({
+        code: 1,
+        stderr: 'sluice: there are no keys yet; the service makes them when it starts\n',
+      });
+    }
+    expect(await readdir(dataDir)).toEqual([]);
+  });
+
+  it('leaves keys to the identity provider where there is one', async () => {
+    const { code, stderr } = await sluice(['keys', 'rotate'], { env: IDENTITY_PROVIDER });
+    expect(code).toBe(1);
+    expect(stderr).toContain('the settings name another issuer');
   });
 });
 

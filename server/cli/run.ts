@@ -3,12 +3,19 @@ import { SluiceError } from '../errors.js';
 import { IssuerError } from '../issuer/issuer-error.js';
 import { clientsCommand } from './clients-command.js';
 import { type Command, type CommandContext, CommandFailure, say, UsageError } from './command.js';
+import { keysCommand } from './keys-command.js';
 import { listenCommand } from './listen-command.js';
 import { publishCommand } from './publish-command.js';
 import { tokenCommand } from './token-command.js';
 import { VERSION } from './version.js';
 
-const COMMANDS: readonly Command[] = [tokenCommand, listenCommand, publishCommand, clientsCommand];
+const COMMANDS: readonly Command[] = [
+  tokenCommand,
+  listenCommand,
+  publishCommand,
+  clientsCommand,
+  keysCommand,
+];
 
 const USAGE = `Usage: sluice <command> [options]
 

@@ -36,16 +36,20 @@ TOKEN_MAX_LIFETIME_SECONDS.
     const permissions = options.permissions('permissions');
     const asked = options.wholeNumber('expires-in', 1, MAX_LIFETIME_SECONDS);
 
-    const { dataDir, tokens } = readIssuerConfig(context);
+    const { dataDir, tokens, issuer } = readIssuerConfig(context);
     if (asked !== undefined && asked > tokens.maxLifetimeSeconds) {
       throw new UsageError(
         `--expires-in is longer than the service accepts: TOKEN_MAX_LIFETIME_SECONDS is ${tokens.maxLifetimeSeconds}`,
       );
     }
-    const { issuer, audience, workspaceClaim } = tokens;
     const folder = issuerFolder(dataDir);
     const hadKeys = await hasSigningKeys(folder);
-    const embedded = await openIssuer({ dataDir, issuer, audience, workspaceClaim });
+    const embedded = await openIssuer({
+      dataDir,
+      issuer: issuer.issuer,
+      audience: issuer.audience,
+      workspaceClaim: tokens.workspaceClaim,
+    });
     if (!hadKeys)
       say(context, `made new keys in ${folder}; the service must use the same DATA_DIR`);
     const { token } = embedded.issueToken({

@@ -1,33 +1,61 @@
-import { isPattern, isWorkspace, type Permission } from '@sluice/protocol';
-import { SluiceError, spreadRetryMs } from '../errors.js';
-import { findToken, type TokenCarrier } from './find-token.js';
-import type { Decision, PermissionChecker, PermissionQuestion } from './permission-checker.js';
+import { isWorkspace } from '@sluice/protocol';
+import type { QueryTokenRules } from '../config.js';
+import { SluiceError } from '../errors.js';
+import type { FailedAttempts } from './admission/failed-attempts.js';
+import type { StreamTokens } from './admission/stream-tokens.js';
+import type { PermissionQuestion } from './permission/permission-checker.js';
+import type { Permissions } from './permission/permissions.js';
 import type { Principal } from './principal.js';
-import type { TokenVerifier } from './token-verifier.js';
+import type { Revocations } from './revocation/revocations.js';
+import { type FoundToken, findToken, type TokenCarrier } from './token/find-token.js';
+import type { TokenVerifier } from './token/token-verifier.js';
 
-/** How long the permission checker may take. */
-const DECISION_DEADLINE_MS = 5_000;
+/** What the gate looks at of a request. */
+export interface GateRequest extends TokenCarrier {
+  /** As it stands in the address. */
+  readonly workspace: string;
+  /** Where the client is, as far as it is known: see TRUST_PROXY. */
+  readonly address: string;
+  /** The origin of the page that asks; `null` for a page of the service's own origin, and for what is no page. */
+  readonly origin: string | null;
+  readonly requestId: string;
+}
 
-/** The way in, for subscribing and publishing alike: every step ends in the next one or in one typed error. */
+export interface GateParts {
+  readonly verifier: TokenVerifier;
+  readonly permissions: Permissions;
+  readonly revocations: Revocations;
+  readonly streamTokens: StreamTokens;
+  readonly failedAttempts: FailedAttempts;
+  readonly queryTokens: QueryTokenRules;
+}
+
+/** The way in, for everything that is asked of a workspace: every step ends in the next one or in one typed error. */
 export class Gate {
-  constructor(
-    private readonly verifier: TokenVerifier,
-    private readonly checker: PermissionChecker,
-  ) {}
+  constructor(private readonly parts: GateParts) {}
 
   /**
-   * Token, claims and workspace: who asks, and is this their workspace?
-   * @throws SluiceError MISSING_TOKEN, INVALID_REQUEST, INVALID_TOKEN, TOKEN_EXPIRED, WORKSPACE_MISMATCH, AUTH_ERROR
+   * Token, claims, workspace and revocation: who asks, and is this their workspace?
+   * @param options.redeemsStreamToken whether a one-time stream token may stand for the access token it was made with.
+   * @throws SluiceError MISSING_TOKEN, INVALID_REQUEST, INVALID_TOKEN, TOKEN_EXPIRED, WORKSPACE_MISMATCH,
+   *   RATE_LIMIT_EXCEEDED, AUTH_ERROR
    */
-  async identify(carrier: TokenCarrier, workspace: string): Promise<Principal> {
+  async identify(
+    request: GateRequest,
+    options: { redeemsStreamToken?: boolean } = {},
+  ): Promise<Principal> {
+    const { workspace } = request;
     if (!isWorkspace(workspace)) {
       throw new SluiceError(
         'INVALID_REQUEST',
         'The workspace is not a name of 1 to 64 letters, digits, "_" and "-".',
       );
     }
-    const principal = await this.verifier.verify(findToken(carrier));
+    const found = findToken(request);
+    const { revocations } = this.parts;
+    const principal = await this.principalOf(found, request, options.redeemsStreamToken === true);
     if (!principal.workspaces.includes(workspace)) throw new SluiceError('WORKSPACE_MISMATCH');
+    revocations.check(principal, workspace);
     return principal;
   }
 
@@ -35,53 +63,61 @@ export class Gate {
    * Asks whether the principal may do this. Returns the topic patterns it is narrowed to, or `null`.
    * @throws SluiceError FORBIDDEN, AUTH_ERROR
    */
-  async permit(question: PermissionQuestion): Promise<readonly string[] | null> {
-    const decision = await this.decide(question);
-    if (!decision.allowed) throw forbidden(question.permission);
-    return decision.topics ?? null;
+  permit(question: PermissionQuestion): Promise<readonly string[] | null> {
+    return this.parts.permissions.permit(question);
   }
 
-  private async decide(question: PermissionQuestion): Promise<Decision> {
+  private async principalOf(
+    found: FoundToken,
+    request: GateRequest,
+    redeemsStreamToken: boolean,
+  ): Promise<Principal> {
+    const { verifier, streamTokens, failedAttempts } = this.parts;
+    this.checkPlace(found);
+    // Tokens that were verified before cost nothing to know again: their bearers do not pay for those who guess.
+    if (found.kind === 'access' && !verifier.remembers(found.token)) {
+      failedAttempts.check(request.address);
+    }
     try {
-      // Called within the promise, so that a checker that throws at once is no different from one that rejects.
-      const decision: unknown = await withDeadline(
-        Promise.resolve(question).then((asked) => this.checker.check(asked)),
-      );
-      if (isDecision(decision)) return decision;
-      throw new TypeError('the permission checker did not answer with a decision');
-    } catch (cause) {
-      throw cannotDecide(cause);
+      if (found.kind === 'access') {
+        const principal = await verifier.verify(found.token);
+        this.checkLifetime(found, principal);
+        return principal;
+      }
+      if (!redeemsStreamToken) {
+        throw new SluiceError(
+          'INVALID_TOKEN',
+          'A stream token is good for opening a stream alone.',
+        );
+      }
+      return await streamTokens.redeem(found.token, request);
+    } catch (error) {
+      // A browser shows its used stream token again each time its EventSource reconnects, and 256 bits cannot be guessed.
+      const isGuess = found.kind === 'access' && error instanceof SluiceError;
+      if (isGuess && error.code === 'INVALID_TOKEN') failedAttempts.note(request.address);
+      throw error;
     }
   }
-}
 
-/** Nothing that is merely truthy lets anybody in. */
-function isDecision(value: unknown): value is Decision {
-  if (typeof value !== 'object' || value === null) return false;
-  const { allowed, topics } = value as Partial<Decision>;
-  const isNarrowing =
-    Array.isArray(topics) && topics.every((topic) => typeof topic === 'string' && isPattern(topic));
-  return typeof allowed === 'boolean' && (topics === undefined || isNarrowing);
-}
+  private checkPlace({ kind, isInQuery }: FoundToken): void {
+    if (kind === 'access' && isInQuery && !this.parts.queryTokens.areAccepted) {
+      throw new SluiceError(
+        'INVALID_REQUEST',
+        'Access tokens are not accepted in the address here; use the Authorization header or a stream token.',
+      );
+    }
+  }
 
-function withDeadline<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error('the permission checker did not answer in time')),
-      DECISION_DEADLINE_MS,
-    );
-  });
-  return Promise.race([work, deadline]).finally(() => clearTimeout(timer));
-}
-
-export function forbidden(permission: Permission): SluiceError {
-  return new SluiceError('FORBIDDEN', `"${permission}" was not granted here.`);
-}
-
-function cannotDecide(cause: unknown): SluiceError {
-  return new SluiceError('AUTH_ERROR', 'The permission cannot be checked right now.', {
-    cause,
-    retryAfterMs: spreadRetryMs(3_000),
-  });
+  /** RFC 9700, section 4.3.2: what stands in an address gets into logs and histories, so it should not be good for long. */
+  private checkLifetime({ isInQuery }: FoundToken, { issuedAt, expiresAt }: Principal): void {
+    const { maxLifetimeSeconds } = this.parts.queryTokens;
+    if (!isInQuery || maxLifetimeSeconds === null) return;
+    const lifetimeSeconds = expiresAt - (issuedAt ?? Date.now() / 1_000);
+    if (lifetimeSeconds > maxLifetimeSeconds) {
+      throw new SluiceError(
+        'INVALID_REQUEST',
+        `An access token in the address may live ${maxLifetimeSeconds} seconds at the most; use the Authorization header or a stream token.`,
+      );
+    }
+  }
 }

@@ -1,10 +1,18 @@
-/** Who asks: what a verified token says of its bearer. */
+/** Who asks, by a token that holds. */
 export interface Principal {
   readonly subject: string;
-  /** The workspaces that the token names; none where it names none. */
+  /** `iss` of the token. */
+  readonly issuer: string;
+  /** The program that got the token: `client_id` (RFC 9068), else `azp`; `null` where neither is there. */
+  readonly clientId: string | null;
+  /** `jti` */
+  readonly tokenId: string | null;
+  /** `iat`, in seconds since 1970. */
+  readonly issuedAt: number | null;
+  /** Workspaces that the token is for. */
   readonly workspaces: readonly string[];
-  /** When the token ends, in seconds since 1970. */
+  /** `exp`, in seconds since 1970. */
   readonly expiresAt: number;
-  /** Every claim of the token, for a permission checker to look at. */
+  /** All claims of the token, frozen. */
   readonly claims: Readonly<Record<string, unknown>>;
 }

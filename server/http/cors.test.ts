@@ -65,6 +65,7 @@ describe('a page of another origin', () => {
     'https://app.example:8443',
     'http://app.example',
     'https://APP.example',
+    'https://app.example.',
     'https://app.example/',
     'https://app.example, https://app.example',
     '*',
@@ -76,6 +77,8 @@ describe('a page of another origin', () => {
     expect(status).toBe(403);
     expect(body).toMatchObject({ code: 'FORBIDDEN', detail: 'This origin is not allowed.' });
     expect(corsHeaders(headers)).toEqual([]);
+    // Another token would not help.
+    expect(headers).not.toHaveProperty('www-authenticate');
     expect(headers['vary']).toMatch(/Origin/);
   });
 

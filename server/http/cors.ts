@@ -1,5 +1,6 @@
 import type { NextFunction, Request, Response } from 'express';
 import { SluiceError } from '../errors.js';
+import { foreignOriginOf } from './request.js';
 
 const PREFLIGHT_SECONDS = 600;
 
@@ -11,19 +12,23 @@ export function createCors(allowedOrigins: readonly string[]) {
   const allowed = new Set(allowedOrigins);
   return (request: Request, response: Response, next: NextFunction): void => {
     response.vary('Origin');
-    const { origin } = request.headers;
-    const isFromElsewhere = origin !== undefined && !isSameOrigin(origin, request);
-    if (isFromElsewhere) {
-      if (!allowed.has(origin)) throw new SluiceError('FORBIDDEN', 'This origin is not allowed.');
+    const origin = foreignOriginOf(request);
+    if (origin !== null) {
+      if (!allowed.has(origin)) throw refusal();
       response.setHeader('Access-Control-Allow-Origin', origin);
       response.setHeader(
         'Access-Control-Expose-Headers',
         'Retry-After, WWW-Authenticate, X-Request-Id, Date',
       );
     }
-    if (isFromElsewhere && request.method === 'OPTIONS') answerPreflight(response);
+    if (origin !== null && request.method === 'OPTIONS') answerPreflight(response);
     else next();
   };
+}
+
+/** No token would help, so none is asked for. */
+function refusal(): SluiceError {
+  return new SluiceError('FORBIDDEN', 'This origin is not allowed.', { challenge: null });
 }
 
 function answerPreflight(response: Response): void {
@@ -36,10 +41,4 @@ function answerPreflight(response: Response): void {
     )
     .setHeader('Access-Control-Max-Age', String(PREFLIGHT_SECONDS))
     .end();
-}
-
-/** A page of this very host: browsers send Origin with its POST requests too. */
-function isSameOrigin(origin: string, request: Request): boolean {
-  const { host } = request.headers;
-  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
 }

@@ -25,7 +25,7 @@ function failingApp(fail: () => unknown) {
   const routes = Router();
   routes.use(nameRequest);
   routes.get('/fails', fail);
-  return { app: createApp(routes, log), log };
+  return { app: createApp(routes, { trustedProxies: [] }, log), log };
 }
 
 describe('an address where nothing is', () => {
@@ -122,7 +122,9 @@ describe('a failure of the service', () => {
       response.write('half');
       throw new Error(words);
     });
-    await expect(request(createApp(routes, log)).get('/fails')).rejects.toThrow();
+    await expect(
+      request(createApp(routes, { trustedProxies: [] }, log)).get('/fails'),
+    ).rejects.toThrow();
     expect(log.lines).toHaveLength(1);
   });
 });

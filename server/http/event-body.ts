@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { CONTENT_TYPES } from '@sluice/protocol';
 import type { Request } from 'express';
 import { SluiceError } from '../errors.js';
@@ -55,12 +56,44 @@ export function readEventBody(bytes: Buffer, { form, list }: Media): EventBody {
 }
 
 function parseBody(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) {
+    const index = indexOfBrokenText(bytes);
+    throw new SluiceError('INVALID_REQUEST', `Event ${index}: is not valid UTF-8.`);
+  }
   try {
     return parseJson(bytes, { maxDepth: MAX_DEPTH });
   } catch (error) {
     if (error instanceof JsonFault) throw invalid(error.message);
     throw error;
   }
+}
+
+/** The event in which bytes stand that are no text. What gives JSON its structure is ASCII, and can be told without. */
+function indexOfBrokenText(bytes: Buffer): number {
+  const text = bytes.toString('latin1');
+  if (!/^\s*\[/.test(text)) return 0;
+  let index = 0;
+  let start = 0;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const mark = text.charAt(at);
+    if (mark === '"') at = endOfString(text, at);
+    else if (mark === '[' || mark === '{') depth++;
+    else if (mark === ']' || mark === '}') depth--;
+    else if (mark === ',' && depth === 1) {
+      if (!isUtf8(bytes.subarray(start, at))) return index;
+      index++;
+      start = at;
+    }
+  }
+  return index;
+}
+
+/** Where the quote stands that ends the string which begins at `start`. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text.charAt(at) !== '"') at += text.charAt(at) === '\\' ? 2 : 1;
+  return at;
 }
 
 function invalid(fault: string): SluiceError {

@@ -1,9 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { JWKS_PATH, TOKEN_PATH } from '@sluice/protocol';
+import {
+  AUTH_TOKEN_PATH,
+  AUTH_VERIFY_PATH,
+  JWKS_PATH,
+  METADATA_PATH,
+  PERMISSIONS,
+  TOKEN_PATH,
+} from '@sluice/protocol';
 import express, { type Express } from 'express';
 import request from 'supertest';
 import { EVENTS, openTestService, type TestService } from '../../test/support/test-service.js';
@@ -92,10 +99,10 @@ describe('the token endpoint', () => {
 });
 
 describe('the key set', () => {
-  it('is public, for five minutes, and holds no private key', async () => {
+  it('is public, for a minute, and holds no private key', async () => {
     const { status, headers, body } = await request(service.app).get(JWKS_PATH);
     expect(status).toBe(200);
-    expect(headers['cache-control']).toBe('public, max-age=300');
+    expect(headers['cache-control']).toBe('public, max-age=60');
     expect(headers['content-type']).toMatch(/^application\/json/);
     expect(body.keys).toHaveLength(1);
     expect(Object.keys(body.keys[0]).sort()).toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use']);
@@ -135,23 +142,23 @@ describe('the embedded issuer', () => {
     '',
     undefined,
   ])('is not there for %s', async (peer) => {
-    const app = seenFrom(peer, service);
-    const headers = {
-      'X-Forwarded-For': '127.0.0.1',
-      Forwarded: 'for=127.0.0.1',
-      Host: 'localhost',
-    };
-    const keys = await request(app).get(JWKS_PATH).set(headers);
-    const token = await request(app)
-      .post(TOKEN_PATH)
-      .type('form')
-      .auth('backend', secret)
-      .send(FORM);
-    const wrongMethod = await request(app).get(TOKEN_PATH);
-    for (const { status, body } of [keys, token, wrongMethod]) {
-      expect(status).toBe(404);
-      expect(body).toMatchObject({ code: 'NOT_FOUND' });
-    }
+    await expectNothing(seenFrom(peer, service), { Host: 'localhost' });
+  });
+
+  it.each([
+    ['X-Forwarded-For', '127.0.0.1'],
+    ['X-Forwarded-For', ''],
+    ['X-Forwarded-Host', 'localhost'],
+    ['Forwarded', 'for=127.0.0.1'],
+    ['X-Real-IP', '127.0.0.1'],
+    ['Via', '1.1 localhost'],
+  ])('is not there for what came through a proxy: %s: %s', async (name, value) => {
+    await expectNothing(service.app, { [name]: value });
+  });
+
+  it.each([1, 'loopback'])('is not there for a proxy that is trusted (%s)', async (trusted) => {
+    await using behind = await openTestService({ TRUST_PROXY: String(trusted) });
+    await expectNothing(behind.app, { 'X-Forwarded-For': '127.0.0.1' });
   });
 
   it('is there for others only where it is exposed', async () => {
@@ -166,8 +173,139 @@ describe('the embedded issuer', () => {
       TOKEN_ISSUER: 'https://idp.example',
       TOKEN_AUDIENCE: 'sluice',
     });
-    for (const path of [JWKS_PATH, TOKEN_PATH]) {
+    for (const path of PATHS) {
       expect((await request(foreign.app).get(path)).status).toBe(404);
+    }
+  });
+});
+
+const PATHS = [JWKS_PATH, METADATA_PATH, TOKEN_PATH, AUTH_TOKEN_PATH, AUTH_VERIFY_PATH];
+
+async function expectNothing(app: Express, headers: Record<string, string>): Promise<void> {
+  for (const path of PATHS) {
+    for (const method of ['get', 'post'] as const) {
+      const { status, body } = await request(app)
+        [method](path)
+        .set(headers)
+        .auth('backend', secret);
+      expect(status).toBe(404);
+      expect(body).toMatchObject({ code: 'NOT_FOUND' });
+    }
+  }
+}
+
+describe('the metadata', () => {
+  const read = (app: Express, host = 'sluice.test:3000') =>
+    request(app).get(METADATA_PATH).set('Host', host);
+
+  it('is that of RFC 8414, with addresses where the request came to', async () => {
+    const { status, headers, body } = await read(service.app);
+    expect(status).toBe(200);
+    expect(headers['cache-control']).toBe('no-store');
+    expect(headers['content-type']).toMatch(/^application\/json/);
+    expect(body).toEqual({
+      issuer: 'urn:sluice:embedded',
+      token_endpoint: 'http://sluice.test:3000/oauth/token',
+      jwks_uri: 'http://sluice.test:3000/.well-known/jwks.json',
+      response_types_supported: [],
+      grant_types_supported: ['client_credentials'],
+      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      scopes_supported: [...PERMISSIONS],
+    });
+  });
+
+  it('has its addresses below the path that an application gave it', async () => {
+    const { body } = await request(express().use('/below', service.app))
+      .get(`/below${METADATA_PATH}`)
+      .set('Host', 'sluice.test');
+    expect(body.jwks_uri).toBe(`http://sluice.test/below${JWKS_PATH}`);
+  });
+
+  it.each(['[::1]:3000', '127.0.0.1', 'a-b.example'])('knows the host %s', async (host) => {
+    expect((await read(service.app, host)).body.jwks_uri).toBe(`http://${host}${JWKS_PATH}`);
+  });
+
+  it.each(['a b', 'a/b', 'a?b', 'user@host', 'a"b', 'host:port', '<b>', ''])(
+    'does not hand on what is no host: %s',
+    async (host) => {
+      const { status, body } = await read(service.app, host);
+      expect(status).toBe(400);
+      expect(body).toMatchObject({ code: 'INVALID_REQUEST' });
+      if (host !== '') expect(JSON.stringify(body)).not.toContain(host);
+    },
+  );
+
+  it.each(['https://id.example', 'https://id.example/'])(
+    'has its addresses on an issuer that is one: %s',
+    async (issuer) => {
+      await using named = await openTestService({
+        ISSUER_ENABLED: 'true',
+        TOKEN_ISSUER: issuer,
+        TOKEN_AUDIENCE: 'sluice',
+      });
+      expect((await read(named.app)).body).toMatchObject({
+        issuer,
+        token_endpoint: 'https://id.example/oauth/token',
+        jwks_uri: 'https://id.example/.well-known/jwks.json',
+      });
+    },
+  );
+
+  it('takes GET and HEAD', async () => {
+    expect((await request(service.app).head(METADATA_PATH)).status).toBe(200);
+    const { status, headers } = await request(service.app).post(METADATA_PATH);
+    expect(status).toBe(405);
+    expect(headers['allow']).toBe('GET, HEAD');
+  });
+});
+
+describe('an address that shows wrong secrets', () => {
+  it('is refused before its secret costs work, at all doors of the issuer', async () => {
+    await using strict = await openTestService({ MAX_FAILED_ATTEMPTS_PER_MINUTE: '2' });
+    const clients = await openClientStore(strict.config);
+    const client = { id: 'b', workspaces: ['acme'], permissions: ['realtime:publish'] };
+    const { secret: right } = await clients.addClient(client);
+    const ask = (id: string, shown: string) =>
+      request(strict.app).post(TOKEN_PATH).type('form').auth(id, shown).send(FORM);
+    expect((await ask('b', right)).status).toBe(200);
+    expect((await ask('b', 'wrong')).status).toBe(401);
+    expect((await ask('unknown', 'wrong')).status).toBe(401);
+
+    const { status, headers, body } = await ask('b', right);
+    expect(status).toBe(429);
+    expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+    expect(headers['cache-control']).toBe('no-store');
+    expect(body).toMatchObject({ error: 'temporarily_unavailable' });
+    const plain = await request(strict.app)
+      .post(AUTH_TOKEN_PATH)
+      .auth('b', right)
+      .send({ applicationId: 'b' });
+    expect(plain.status).toBe(429);
+    expect(plain.body).toMatchObject({ code: 'RATE_LIMIT_EXCEEDED' });
+  });
+
+  it('is not counted for what it did not show', async () => {
+    await using strict = await openTestService({ MAX_FAILED_ATTEMPTS_PER_MINUTE: '1' });
+    for (let times = 0; times < 3; times++) {
+      const nothing = await request(strict.app).post(TOKEN_PATH).type('form').send(FORM);
+      expect(nothing.status).toBe(401);
+    }
+  });
+});
+
+describe('service accounts that cannot be read', () => {
+  it('are UNAVAILABLE, without a path', async () => {
+    await using damaged = await openTestService();
+    const folder = join(damaged.config.dataDir, 'issuer');
+    await writeFile(join(folder, 'clients.json'), '', { mode: 0o600 });
+    const answers = [
+      await request(damaged.app).post(TOKEN_PATH).type('form').auth('a', 'b').send(FORM),
+      await request(damaged.app).post(AUTH_TOKEN_PATH).auth('a', 'b').send({ applicationId: 'a' }),
+    ];
+    for (const { status, body } of answers) {
+      expect(status).toBe(503);
+      expect(body).toMatchObject({ code: 'UNAVAILABLE' });
+      expect(JSON.stringify(body)).not.toContain(damaged.config.dataDir);
     }
   });
 });

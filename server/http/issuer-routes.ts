@@ -1,63 +1,89 @@
-import { JWKS_PATH, TOKEN_PATH } from '@sluice/protocol';
-import express, { type NextFunction, type Request, type Response, Router } from 'express';
+import {
+  AUTH_TOKEN_PATH,
+  AUTH_VERIFY_PATH,
+  JWKS_PATH,
+  METADATA_PATH,
+  TOKEN_PATH,
+} from '@sluice/protocol';
+import express, { type Request, type Response, Router } from 'express';
 import { SluiceError } from '../errors.js';
-import type { ClientStore } from '../issuer/client-store.js';
 import type { Issuer } from '../issuer/issuer.js';
 import { answerTokenRequest } from '../issuer/token-endpoint.js';
 import type { Log } from '../ops/log.js';
+import { type AuthTokenParts, createAuthTokenRoute } from './auth-token-route.js';
+import { type AuthVerifyParts, createAuthVerifyRoute } from './auth-verify-route.js';
+import { clientAuthenticationOf } from './client-authentication.js';
 import { createErrorHandler } from './error-handler.js';
+import { forThisMachine } from './for-this-machine.js';
+import { createIssuerMetadata } from './issuer-metadata.js';
 import { nameRequest } from './request-id.js';
 
 const MAX_FORM_BYTES = 8_192;
+/** No longer than a new key waits before it signs. */
+const KEYS_MAX_AGE_SECONDS = 60;
 
-export interface IssuerParts {
-  readonly issuer: Issuer;
-  readonly clients: ClientStore;
+export const ISSUER_PATHS: readonly string[] = [
+  JWKS_PATH,
+  METADATA_PATH,
+  TOKEN_PATH,
+  AUTH_TOKEN_PATH,
+  AUTH_VERIFY_PATH,
+];
+
+export interface IssuerParts extends AuthTokenParts, AuthVerifyParts {
+  /** What its tokens say in `iss`. */
+  readonly issuerName: string;
   /** Whether others than this machine may ask. */
   readonly isExposed: boolean;
-  /** How long its tokens live, in seconds. */
-  readonly lifetimeSeconds: number;
   readonly log: Log;
 }
 
-/** The embedded issuer's key set, and its token endpoint. */
+/** The embedded issuer: its keys and metadata, the tokens that it gives, and what a token says. */
 export function createIssuerRoutes(parts: IssuerParts): Router {
-  const { issuer, clients, isExposed, lifetimeSeconds, log } = parts;
   const router = Router({ caseSensitive: true, strict: true });
-  router.use([JWKS_PATH, TOKEN_PATH], nameRequest);
-  if (!isExposed) router.use([JWKS_PATH, TOKEN_PATH], forThisMachine);
+  router.use([...ISSUER_PATHS], nameRequest);
+  if (!parts.isExposed) router.use([...ISSUER_PATHS], forThisMachine);
 
+  router.route(JWKS_PATH).get(createKeysRoute(parts.issuer)).all(notAllowed('GET, HEAD'));
   router
-    .route(JWKS_PATH)
-    .get((_request: Request, response: Response) => {
-      response.setHeader('Cache-Control', 'public, max-age=300').json(issuer.jwks());
-    })
+    .route(METADATA_PATH)
+    .get(createIssuerMetadata(parts.issuerName))
     .all(notAllowed('GET, HEAD'));
-
   router
     .route(TOKEN_PATH)
     .post(
       express.text({ type: 'application/x-www-form-urlencoded', limit: MAX_FORM_BYTES }),
-      async (request: Request, response: Response) => {
-        const form = {
-          authorization: request.headers.authorization,
-          body: typeof request.body === 'string' ? request.body : '',
-        };
-        const answer = await answerTokenRequest(issuer, clients, form, { lifetimeSeconds });
-        response.status(answer.status).set(answer.headers).json(answer.body);
-      },
+      createTokenRoute(parts),
     )
     .all(notAllowed('POST'));
+  router.route(AUTH_TOKEN_PATH).post(createAuthTokenRoute(parts)).all(notAllowed('POST'));
+  router.route(AUTH_VERIFY_PATH).post(createAuthVerifyRoute(parts)).all(notAllowed('POST'));
 
-  router.use(createErrorHandler(log));
+  router.use(createErrorHandler(parts.log));
   return router;
 }
 
-/** The issuer is for one machine; to all others it is not there. */
-function forThisMachine(request: Request, _response: Response, next: NextFunction): void {
-  const address = request.socket.remoteAddress ?? '';
-  if (!/^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/.test(address)) throw new SluiceError('NOT_FOUND');
-  next();
+/** `GET /.well-known/jwks.json` */
+function createKeysRoute(issuer: Issuer) {
+  return (_request: Request, response: Response): void => {
+    response
+      .setHeader('Cache-Control', `public, max-age=${KEYS_MAX_AGE_SECONDS}`)
+      .json(issuer.jwks());
+  };
+}
+
+/** `POST /oauth/token` */
+function createTokenRoute(parts: AuthTokenParts) {
+  const { issuer, lifetimeSeconds } = parts;
+  return async (request: Request, response: Response): Promise<void> => {
+    const form = {
+      authorization: request.headersDistinct['authorization'] ?? [],
+      body: typeof request.body === 'string' ? request.body : '',
+    };
+    const clients = clientAuthenticationOf(request, parts);
+    const answer = await answerTokenRequest(issuer, clients, form, { lifetimeSeconds });
+    response.status(answer.status).set(answer.headers).json(answer.body);
+  };
 }
 
 function notAllowed(methods: string) {

@@ -25,8 +25,8 @@ const CHALLENGES: Partial<Record<ServiceErrorCode, string>> = {
 /** Answers with a problem document (RFC 9457). */
 export function sendProblem(response: Response, error: SluiceError): void {
   const { code, retryAfterMs } = error;
-  const challenge = CHALLENGES[code];
-  if (challenge !== undefined) response.setHeader('WWW-Authenticate', challenge);
+  const challenge = error.challenge === undefined ? CHALLENGES[code] : error.challenge;
+  if (challenge) response.setHeader('WWW-Authenticate', challenge);
   if (retryAfterMs !== undefined) {
     response.setHeader('Retry-After', String(Math.ceil(retryAfterMs / 1_000)));
   }

@@ -9,7 +9,7 @@ import {
   openTestService,
   type TestService,
 } from '../../test/support/test-service.js';
-import type { PermissionQuestion } from '../gate/permission-checker.js';
+import type { PermissionQuestion } from '../gate/permission/permission-checker.js';
 
 const MAX_BODY_BYTES = 65_536;
 const MAX_EVENT_BYTES = 2_048;

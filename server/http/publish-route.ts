@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto';
-import { matchesPattern, type RealtimeEvent } from '@sluice/protocol';
 import express, { type Request, type Response } from 'express';
 import type { PublishLimits } from '../config.js';
 import { SluiceError } from '../errors.js';
-import { forbidden, type Gate } from '../gate/gate.js';
+import type { Gate } from '../gate/gate.js';
 import type { Principal } from '../gate/principal.js';
 import type { Idempotency } from '../log/event-log.js';
 import type { Publisher } from '../log/publisher.js';
 import { type Media, mediaOf, readEventBody } from './event-body.js';
-import { carrierOf, workspaceOf } from './request.js';
+import { gateRequestOf } from './request.js';
 
-const PERMISSION = 'realtime:publish';
 /** 1 to 255 characters of visible ASCII. */
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
@@ -25,8 +23,9 @@ export function createPublishRoute({ gate, publisher, limits }: PublishParts) {
   const readBody = createBodyReader(limits);
 
   return async (request: Request, response: Response): Promise<void> => {
-    const workspace = workspaceOf(request);
-    const principal = await gate.identify(carrierOf(request), workspace);
+    const asked = gateRequestOf(request, response);
+    const { workspace, requestId } = asked;
+    const principal = await gate.identify(asked);
     const media = mediaOf(request);
     const key = readIdempotencyKey(request);
     const bytes = await readBody(request, response);
@@ -34,21 +33,20 @@ export function createPublishRoute({ gate, publisher, limits }: PublishParts) {
     const events = publisher.read(workspace, body.events, body.form);
 
     const topics = [...new Set(events.map(({ topic }) => topic))];
-    const permitted = await gate.permit({ principal, workspace, permission: PERMISSION, topics });
-    checkTopics(events, permitted);
+    await gate.permit({
+      principal,
+      workspace,
+      permission: 'realtime:publish',
+      topics,
+      mustBeFresh: false,
+      requestId,
+    });
 
     const idempotency = key === null ? undefined : idempotencyOf(principal, key, media, bytes);
     const published = await publisher.publish(workspace, events, idempotency);
     if (published.repeated) response.setHeader('Idempotency-Replayed', 'true');
     response.status(201).setHeader('Cache-Control', 'no-store').json({ events: published.events });
   };
-}
-
-function checkTopics(events: readonly RealtimeEvent[], permitted: readonly string[] | null): void {
-  if (permitted === null) return;
-  const isPermitted = (topic: string) =>
-    permitted.some((pattern) => matchesPattern(pattern, topic));
-  if (!events.every(({ topic }) => isPermitted(topic))) throw forbidden(PERMISSION);
 }
 
 /** The body is read only after the gate has said who asks. */

@@ -1,42 +1,64 @@
-import { EVENTS_ROUTE } from '@sluice/protocol';
+import { EVENTS_ROUTE, REVOCATIONS_ROUTE, STREAM_TOKENS_ROUTE } from '@sluice/protocol';
 import { type NextFunction, type Request, type Response, Router } from 'express';
 import type { Config } from '../config.js';
 import { SluiceError } from '../errors.js';
+import type { Admissions } from '../gate/admission/admissions.js';
+import type { StreamTokens } from '../gate/admission/stream-tokens.js';
+import type { Audit } from '../gate/audit.js';
 import type { Gate } from '../gate/gate.js';
+import type { RevocationList } from '../gate/revocation/revocation-list.js';
 import type { Hub } from '../hub/hub.js';
 import type { Publisher } from '../log/publisher.js';
 import type { Log } from '../ops/log.js';
 import { createCors } from './cors.js';
 import { createErrorHandler } from './error-handler.js';
+import { createProxyWarning } from './proxy-warning.js';
 import { createPublishRoute } from './publish-route.js';
 import { nameRequest } from './request-id.js';
+import { createRevocationsRoute } from './revocations-route.js';
+import { createStreamTokensRoute } from './stream-tokens-route.js';
 import { createSubscribeRoute } from './subscribe-route.js';
 
 /** What the routes are made of. */
 export interface RealtimeParts {
   readonly gate: Gate;
+  readonly admissions: Admissions;
+  readonly streamTokens: StreamTokens;
+  readonly revocations: RevocationList;
+  readonly audit: Audit;
   readonly hub: Hub;
   readonly publisher: Publisher;
   readonly log: Log;
-  readonly config: Pick<Config, 'stream' | 'publish' | 'allowedOrigins'>;
+  readonly config: Pick<Config, 'stream' | 'publish' | 'allowedOrigins' | 'tokens'>;
 }
 
 /** All of `/realtime`; other paths are left to whoever is asked next. */
-export function createRealtimeRoutes({ gate, hub, publisher, log, config }: RealtimeParts): Router {
+export function createRealtimeRoutes(parts: RealtimeParts): Router {
+  const { gate, admissions, streamTokens, revocations, audit, hub, publisher, log, config } = parts;
   const router = Router({ caseSensitive: true, strict: true });
-  router.use('/realtime', nameRequest, createCors(config.allowedOrigins));
+  router.use('/realtime', nameRequest, createProxyWarning(log), createCors(config.allowedOrigins));
   router
     .route(EVENTS_ROUTE)
     // Express would answer HEAD with the handler of GET, which opens a stream.
-    .head(methodNotAllowed)
-    .get(createSubscribeRoute({ gate, hub, log, limits: config.stream }))
+    .head(methodNotAllowed('GET, POST'))
+    .get(createSubscribeRoute({ gate, admissions, hub, log, limits: config.stream }))
     .post(createPublishRoute({ gate, publisher, limits: config.publish }))
-    .all(methodNotAllowed);
+    .all(methodNotAllowed('GET, POST'));
+  router
+    .route(STREAM_TOKENS_ROUTE)
+    .post(createStreamTokensRoute({ gate, streamTokens }))
+    .all(methodNotAllowed('POST'));
+  router
+    .route(REVOCATIONS_ROUTE)
+    .post(createRevocationsRoute({ gate, revocations, audit, tokens: config.tokens }))
+    .all(methodNotAllowed('POST'));
   router.use(createErrorHandler(log));
   return router;
 }
 
-function methodNotAllowed(_request: Request, response: Response, _next: NextFunction): void {
-  response.setHeader('Allow', 'GET, POST');
-  throw new SluiceError('METHOD_NOT_ALLOWED');
+function methodNotAllowed(allowed: string) {
+  return (_request: Request, response: Response, _next: NextFunction): void => {
+    response.setHeader('Allow', allowed);
+    throw new SluiceError('METHOD_NOT_ALLOWED');
+  };
 }

@@ -1,5 +1,6 @@
-import type { Request } from 'express';
-import type { TokenCarrier } from '../gate/find-token.js';
+import type { Request, Response } from 'express';
+import type { GateRequest } from '../gate/gate.js';
+import { requestIdOf } from './request-id.js';
 
 // What the routes read from a request, as it came: Express and Node both tidy up what the gate must see untidied.
 
@@ -9,14 +10,27 @@ export function queryOf(request: Request): URLSearchParams {
   return new URLSearchParams(start < 0 ? '' : request.url.slice(start));
 }
 
-/** Where this request may carry its token: Node's `headers` keeps the first of several silently. */
-export function carrierOf(request: Request): TokenCarrier {
+/** What the gate looks at. Node's `headers` would keep the first of several silently. */
+export function gateRequestOf(request: Request, response: Response): GateRequest {
   return {
+    workspace: String(request.params['ws'] ?? ''),
     authorization: request.headersDistinct['authorization'] ?? [],
     query: queryOf(request),
+    address: addressOf(request),
+    origin: foreignOriginOf(request),
+    requestId: requestIdOf(response),
   };
 }
 
-export function workspaceOf(request: Request): string {
-  return String(request.params['ws'] ?? '');
+/** Where the client is: the word of a proxy counts where it is trusted (TRUST_PROXY). */
+export function addressOf(request: Request): string {
+  return request.ip ?? request.socket.remoteAddress ?? '';
+}
+
+/** The origin of the page that asks; `null` for a page of this very host, and for what is no page. */
+export function foreignOriginOf(request: Request): string | null {
+  const { origin, host } = request.headers;
+  // Browsers send Origin with the POST requests of a host's own pages too.
+  const isOwn = host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
+  return origin === undefined || isOwn ? null : origin;
 }

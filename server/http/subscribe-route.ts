@@ -1,20 +1,23 @@
+import { PARAMETERS } from '@sluice/protocol';
 import type { Request, Response } from 'express';
 import type { StreamLimits } from '../config.js';
 import { SluiceError } from '../errors.js';
+import type { Admissions } from '../gate/admission/admissions.js';
 import type { Gate } from '../gate/gate.js';
+import type { PermissionQuestion } from '../gate/permission/permission-checker.js';
 import { createFilter } from '../hub/filter.js';
 import type { Hub } from '../hub/hub.js';
 import type { Log } from '../ops/log.js';
 import { type Opening, openStream } from '../stream/open-stream.js';
-import type { OnClose } from '../stream/stream.js';
+import type { OnClose, Stream } from '../stream/stream.js';
 import { logRefusal, toSluiceError } from './error-handler.js';
 import { streamProblem } from './problem.js';
-import { carrierOf, workspaceOf } from './request.js';
-import { requestIdOf } from './request-id.js';
+import { gateRequestOf } from './request.js';
 import { readSubscription, wantsErrorsInStream } from './subscription.js';
 
 export interface SubscribeParts {
   readonly gate: Gate;
+  readonly admissions: Admissions;
   readonly hub: Hub;
   readonly log: Log;
   readonly limits: StreamLimits;
@@ -37,39 +40,58 @@ export function createSubscribeRoute(parts: SubscribeParts) {
 }
 
 async function subscribe(
-  { gate, hub, limits }: SubscribeParts,
+  { gate, admissions, hub, limits }: SubscribeParts,
   request: Request,
   response: Response,
   onClose: OnClose,
 ): Promise<void> {
-  const workspace = workspaceOf(request);
-  const principal = await gate.identify(carrierOf(request), workspace);
+  const asked = gateRequestOf(request, response);
+  const { workspace, address, requestId } = asked;
+  const principal = await gate.identify(asked, { redeemsStreamToken: true });
+  const { subject, expiresAt } = principal;
   // The tolerance for clocks is for requests; a stream ends at `exp`, so there is none to open after it.
-  if (principal.expiresAt * 1_000 <= Date.now()) throw new SluiceError('TOKEN_EXPIRED');
+  if (expiresAt * 1_000 <= Date.now()) throw new SluiceError('TOKEN_EXPIRED');
   const { topics, types, cursor } = readSubscription(request);
-  const permitted = await gate.permit({
+  const question: PermissionQuestion = {
     principal,
     workspace,
     permission: 'realtime:subscribe',
     topics,
-  });
+    // History holds what was published before a permission was withdrawn: it is not given out on an old decision. Nor is
+    // a stream token, which was itself given on a decision, the way around a new one.
+    mustBeFresh: cursor !== null || asked.query.has(PARAMETERS.streamToken),
+    requestId,
+  };
+  const permitted = await gate.permit(question);
+  const filter = createFilter({ topics, types, permitted });
+  const admission = admissions.admit({ question, permitted, address });
   const opening: Opening = {
     workspace,
-    subject: principal.subject,
-    expiresAt: principal.expiresAt,
-    filter: createFilter({ topics, types, permitted }),
-    requestId: requestIdOf(response),
+    subject,
+    expiresAt,
+    filter,
+    requestId,
+    admission,
     retryMs: limits.retryMs,
   };
-  await hub.subscribe(workspace, cursor, (start) =>
-    openStream(request, response, opening, start, onClose),
-  );
+  let stream: Stream | null = null;
+  try {
+    await hub.subscribe(workspace, cursor, (start) => {
+      admission.check();
+      stream = openStream(request, response, opening, start, onClose);
+      if (stream !== null) admission.heldBy(stream);
+      return stream;
+    });
+  } finally {
+    if (stream === null) admission.release();
+  }
 }
 
 /** One function for all streams, made where no request is in sight: what it could see, each stream would keep alive. */
 function createOnClose({ hub, log }: SubscribeParts): OnClose {
   return (stream, { code, bytes, openedAt }) => {
     hub.remove(stream);
+    stream.admission.release();
     const { workspace, subject, requestId } = stream;
     const durationMs = Date.now() - openedAt;
     log.info({ workspace, subject, requestId, code, bytes, durationMs }, 'stream ended');

@@ -15,7 +15,6 @@ const LIMITS = {
   retryMs: 2_000,
   maxBacklogBytes: 65_536,
   stallMs: 3_600_000,
-  maxStreams: 100,
 };
 const RETENTION = { maxAgeSeconds: 3_600, maxEvents: 5_000, maxBytes: 100_000_000 };
 
@@ -317,14 +316,6 @@ describe('the heartbeat', () => {
 });
 
 describe('the hub', () => {
-  it('refuses a stream over its limit, and takes one again when another has gone', async () => {
-    const streams = await Promise.all(range(1, LIMITS.maxStreams).map(() => subscribe()));
-    await expect(subscribe()).rejects.toMatchObject({ code: 'RATE_LIMIT_EXCEEDED' });
-    streams[0]?.close();
-    await expect(subscribe()).resolves.toBeDefined();
-    expect(streams.filter(({ isClosed }) => isClosed)).toHaveLength(1);
-  });
-
   it('gives back the place of a stream that could not be opened', async () => {
     await hub.subscribe('acme', null, () => null);
     await expect(
@@ -337,7 +328,7 @@ describe('the hub', () => {
 
   it('passes over nobody when streams leave in the middle of a pass', async () => {
     hub.close();
-    hub = new Hub(log, { ...LIMITS, maxStreams: 2_000 });
+    hub = new Hub(log, LIMITS);
     const streams = await Promise.all(range(1, 2_000).map(() => subscribe()));
     // When it is the turn of this one, those before it have had theirs. They leave, and the last ones, which have not
     // had theirs, move up into their places.
@@ -369,7 +360,7 @@ describe('the hub', () => {
 
   it('ends any number of streams whose tokens end together', async () => {
     hub.close();
-    hub = new Hub(log, { ...LIMITS, maxStreams: 200_000 });
+    hub = new Hub(log, LIMITS);
     const expiresAt = Date.now() / 1_000 + 5;
     const streams: RecordingFollower[] = [];
     for (const _ of range(1, 150_000)) streams.push(await subscribe(null, { expiresAt }));

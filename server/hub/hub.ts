@@ -1,9 +1,9 @@
 import type { Cursor } from '@sluice/protocol';
 import type { StreamLimits } from '../config.js';
+import { DEADLINE_STEP_MS, Deadlines } from '../deadlines.js';
 import { SluiceError, spreadRetryMs } from '../errors.js';
 import type { EventLog } from '../log/event-log.js';
 import { CatchUp } from './catch-up.js';
-import { DEADLINE_STEP_MS, Deadlines } from './deadlines.js';
 import type { Follower, FollowerHost } from './follower.js';
 import type { Group } from './group.js';
 import { heartbeat } from './heartbeat.js';
@@ -47,14 +47,14 @@ export class Hub implements FollowerHost {
 
   /**
    * Opens a stream. `create` is called once it is certain where the stream starts, and writes its head.
-   * @throws SluiceError UNAVAILABLE while draining or when the log cannot be read, RATE_LIMIT_EXCEEDED at the limit.
+   * @throws SluiceError UNAVAILABLE while draining or when the log cannot be read.
    */
   async subscribe(
     workspace: string,
     cursor: Cursor | null,
     create: (start: Start) => Follower | null,
   ): Promise<void> {
-    this.admit();
+    if (this.isDraining) throw draining();
     this.streams++;
     let hub: WorkspaceHub | undefined;
     let follower: Follower | null = null;
@@ -129,15 +129,6 @@ export class Hub implements FollowerHost {
   private release(): void {
     this.streams--;
     if (this.streams === 0) for (const resolve of this.onEmpty.splice(0)) resolve();
-  }
-
-  private admit(): void {
-    if (this.isDraining) throw draining();
-    if (this.streams >= this.limits.maxStreams) {
-      throw new SluiceError('RATE_LIMIT_EXCEEDED', 'This node has as many streams as it may.', {
-        retryAfterMs: spreadRetryMs(5_000),
-      });
-    }
   }
 
   private add(hub: WorkspaceHub, follower: Follower): void {

@@ -5,11 +5,21 @@ export type CredentialsReading =
 
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i;
 
-/** Finds the client's credentials in the Authorization header or in the form (RFC 6749, section 2.3.1), never in both. */
+/**
+ * Finds the client's credentials in the Authorization header or in the form (RFC 6749, section 2.3.1), never in both.
+ * @param authorizations each Authorization header as it came
+ */
 export function readCredentials(
-  authorization: string | undefined,
+  authorizations: readonly string[],
   form: ReadonlyMap<string, string>,
 ): CredentialsReading {
+  const [authorization] = authorizations;
+  if (authorizations.length > 1) {
+    return {
+      error: 'invalid_request',
+      description: 'The Authorization header was given more than once',
+    };
+  }
   const formId = form.get('client_id');
   const formSecret = form.get('client_secret');
   if (authorization === undefined) {
@@ -40,7 +50,8 @@ export function readCredentials(
   return { credentials };
 }
 
-function readBasic(authorization: string): { id: string; secret: string } | null {
+/** The id and secret of HTTP Basic, each form-encoded first as section 2.3.1 says; `null` for anything else. */
+export function readBasic(authorization: string): { id: string; secret: string } | null {
   const encoded = BASIC.exec(authorization)?.[1];
   if (encoded === undefined) return null;
   const text = Buffer.from(encoded, 'base64').toString('utf8');

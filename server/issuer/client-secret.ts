@@ -19,26 +19,58 @@ export function createSecret(): string {
   return randomBytes(SECRET_BYTES).toString('base64url');
 }
 
-export async function hashSecret(secret: string): Promise<string> {
-  const salt = randomBytes(SALT_BYTES);
-  return formatHash(salt, await derive(secret, salt, LOG2_COST, BLOCK_SIZE, PARALLELISM));
+/**
+ * @param like another secret's hash, with which the new one shall share its work: one derivation is then enough to
+ *   compare with both. What a salt is against, tables of guesses, is nothing against random secrets.
+ */
+export async function hashSecret(secret: string, like?: string): Promise<string> {
+  const work = workOf(like ?? formatHash(randomBytes(SALT_BYTES), Buffer.alloc(HASH_BYTES)));
+  return `${work.prefix}$${(await derive(secret, work)).toString('base64url')}`;
+}
+
+/** Whether one derivation is enough to compare with each of them. */
+export function shareWork(hashes: readonly string[]): boolean {
+  return new Set(hashes.map((hash) => workOf(hash).prefix)).size <= 1;
 }
 
 export function isSecretHash(value: unknown): value is string {
   return typeof value === 'string' && HASH.test(value);
 }
 
-/** Whether `hash` was made of `secret`; `hash` must be one. */
-export async function matchesSecret(secret: string, hash: string): Promise<boolean> {
+/**
+ * Whether one of `hashes` was made of `secret`. They must be hashes that share their work. How many there are makes no
+ * difference in time that could be told over a network.
+ */
+export async function matchesSecret(
+  secret: string,
+  hashes: readonly [string, ...string[]],
+): Promise<boolean> {
+  const derived = await derive(secret, workOf(hashes[0]));
+  // All are compared, whichever matches.
+  const matches = hashes.map((hash) => timingSafeEqual(derived, workOf(hash).expected));
+  return matches.includes(true);
+}
+
+/** What it takes to derive a hash. */
+interface Work {
+  readonly log2Cost: number;
+  readonly blockSize: number;
+  readonly parallelism: number;
+  readonly salt: Buffer;
+  /** All of these as they stand before the hash. */
+  readonly prefix: string;
+}
+
+function workOf(hash: string): Work & { readonly expected: Buffer } {
   const [, log2Cost, blockSize, parallelism, salt = '', expected = ''] = HASH.exec(hash) ?? [];
-  const derived = await derive(
-    secret,
-    Buffer.from(salt, 'base64url'),
-    Number(log2Cost),
-    Number(blockSize),
-    Number(parallelism),
-  );
-  return timingSafeEqual(derived, Buffer.from(expected, 'base64url'));
+  return {
+    log2Cost: Number(log2Cost),
+    blockSize: Number(blockSize),
+    parallelism: Number(parallelism),
+    salt: Buffer.from(salt, 'base64url'),
+    prefix: hash.slice(0, hash.lastIndexOf('$')),
+    expected: Buffer.from(expected, 'base64url'),
+  };
 }
 
 function formatHash(salt: Buffer, hash: Buffer): string {
@@ -46,14 +78,9 @@ function formatHash(salt: Buffer, hash: Buffer): string {
   return `$scrypt$${parameters}$${salt.toString('base64url')}$${hash.toString('base64url')}`;
 }
 
-function derive(
-  secret: string,
-  salt: Buffer,
-  log2Cost: number,
-  r: number,
-  p: number,
-): Promise<Buffer> {
-  const N = 2 ** log2Cost;
+function derive(secret: string, work: Work): Promise<Buffer> {
+  const { blockSize: r, parallelism: p, salt } = work;
+  const N = 2 ** work.log2Cost;
   // RFC 7914 needs 128 * r * (N + p) bytes; the small rest is the implementation's own.
   const options = { N, r, p, maxmem: 128 * r * (N + p) + 65_536 };
   return new Promise((resolve, reject) => {

@@ -11,6 +11,15 @@ const BACKEND: NewClient = {
   permissions: ['realtime:publish'],
 };
 
+/** Of no secret, but well-formed. */
+const HASH = UNMATCHABLE_HASH;
+
+function clientsText(hashes: readonly string[]): string {
+  const createdAt = '2026-01-01T00:00:00.000Z';
+  const secrets = hashes.map((hash, index) => ({ id: `s${index}`, createdAt, hash }));
+  return JSON.stringify({ version: 2, clients: [{ ...BACKEND, createdAt, secrets }] });
+}
+
 let dataDir: string;
 let clientsFile: string;
 let clients: ClientStore;
@@ -27,10 +36,29 @@ describe('a client store', () => {
     const { secret } = await clients.addClient(BACKEND);
     expect(secret).toMatch(/^[A-Za-z0-9_-]{43}$/);
     const client = await clients.authenticate('backend', secret);
-    expect(client).toEqual({ ...BACKEND, createdAt: expect.any(String) });
+    const createdAt = expect.any(String);
+    const secrets = [{ id: expect.stringMatching(/^[0-9a-f]{8}$/), createdAt }];
+    expect(client).toEqual({ ...BACKEND, createdAt, secrets });
     expect(await clients.authenticate('backend', `${secret}x`)).toBeNull();
     expect(await clients.authenticate('frontend', secret)).toBeNull();
     expect(await clients.authenticate('__proto__', secret)).toBeNull();
+  });
+
+  it('takes as long over an unknown client as over a wrong secret', async () => {
+    await clients.addClient(BACKEND);
+    const times: Record<string, number[]> = { backend: [], frontend: [] };
+    for (let round = 0; round < 7; round++) {
+      for (const [id, taken] of Object.entries(times)) {
+        const startedAt = performance.now();
+        expect(await clients.authenticate(id, 'wrong')).toBeNull();
+        taken.push(performance.now() - startedAt);
+      }
+    }
+    const [known = 0, unknown = 0] = Object.values(times).map(
+      (taken) => taken.sort((one, other) => one - other)[3],
+    );
+    // Without the work that is done for nothing it would be a hundredth.
+    expect(unknown).toBeGreaterThan(known / 4);
   });
 
   it('keeps the secret nowhere, and the file for its owner alone', async () => {
@@ -91,19 +119,36 @@ describe('a client store', () => {
     expect(await readdir(join(dataDir, 'issuer'))).toEqual(['clients.json']);
   });
 
+  it('reads what an older release wrote', async () => {
+    const createdAt = '2026-01-01T00:00:00.000Z';
+    const old = { ...BACKEND, createdAt, secretHash: await hashSecret('the-secret') };
+    await writeFile(clientsFile, JSON.stringify({ version: 1, clients: [old] }), { mode: 0o600 });
+    expect(await clients.authenticate('backend', 'the-secret')).toEqual({
+      ...BACKEND,
+      createdAt,
+      secrets: [{ id: 'first', createdAt }],
+    });
+    const { secret } = await clients.addSecret('backend');
+    expect(await clients.authenticate('backend', 'the-secret')).not.toBeNull();
+    expect(await clients.authenticate('backend', secret)).not.toBeNull();
+  });
+
   it('refuses one client too many', async () => {
     await clients.addClient(BACKEND);
     const file = JSON.parse(await readFile(clientsFile, 'utf8'));
     const full = Array.from({ length: 1_000 }, (_, n) => ({ ...file.clients[0], id: `c${n}` }));
-    await writeFile(clientsFile, JSON.stringify({ version: 1, clients: full }));
+    await writeFile(clientsFile, JSON.stringify({ version: 2, clients: full }));
     await expect(clients.addClient(BACKEND)).rejects.toThrow('there are 1000 clients already');
   });
 
   it.each([
     ['text that is not JSON', '{"version":1,'],
     ['null', 'null'],
-    ['another version', '{"version":2,"clients":[]}'],
+    ['another version', '{"version":3,"clients":[]}'],
     ['a client without a hash', '{"version":1,"clients":[{"id":"a"}]}'],
+    ['a client without secrets', clientsText([])],
+    ['a client with three secrets', clientsText([HASH, HASH, HASH])],
+    ['secrets that do not share their work', clientsText([HASH, HASH.replace('$A', '$B')])],
   ])('refuses a file with %s, and leaves it as it is', async (_, text) => {
     await writeFile(clientsFile, text, { mode: 0o600 });
     await expect(clients.authenticate('backend', 'secret')).rejects.toThrow('is damaged');
@@ -133,17 +178,74 @@ describe('a client store', () => {
   });
 });
 
+describe('a second secret', () => {
+  it('is as good as the first, until one of them is removed', async () => {
+    const { secret: first } = await clients.addClient(BACKEND);
+    const { id, secret: second } = await clients.addSecret('backend');
+    expect(second).not.toBe(first);
+    for (const secret of [first, second]) {
+      expect(await clients.authenticate('backend', secret)).toMatchObject({ id: 'backend' });
+    }
+    const [listed] = await clients.listClients();
+    expect(listed?.secrets.map((secret) => secret.id)).toContain(id);
+    expect(await readFile(clientsFile, 'utf8')).not.toContain(second);
+
+    await clients.removeSecret('backend', 'older');
+    expect(await clients.authenticate('backend', first)).toBeNull();
+    expect(await clients.authenticate('backend', second)).not.toBeNull();
+  });
+
+  it('can be removed by its id', async () => {
+    const { secret: first } = await clients.addClient(BACKEND);
+    const { id, secret: second } = await clients.addSecret('backend');
+    expect(await clients.removeSecret('backend', { id })).toMatchObject({ id });
+    expect(await clients.authenticate('backend', first)).not.toBeNull();
+    expect(await clients.authenticate('backend', second)).toBeNull();
+  });
+
+  it('costs no derivation of its own', async () => {
+    await clients.addClient(BACKEND);
+    await clients.addSecret('backend');
+    const [client] = JSON.parse(await readFile(clientsFile, 'utf8')).clients;
+    const [one, other] = client.secrets.map(({ hash }: { hash: string }) => hash.split('$'));
+    expect(one.slice(0, 4)).toEqual(other.slice(0, 4));
+    expect(one[4]).not.toBe(other[4]);
+  });
+
+  it('has no third beside it', async () => {
+    await clients.addClient(BACKEND);
+    const outcomes = await Promise.allSettled([1, 2, 3].map(() => clients.addSecret('backend')));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    await expect(clients.addSecret('backend')).rejects.toThrow('two secrets already');
+    const [client] = await clients.listClients();
+    expect(client?.secrets).toHaveLength(2);
+  });
+
+  it('can be removed, but not the only one', async () => {
+    const { secret } = await clients.addClient(BACKEND);
+    await expect(clients.removeSecret('backend', 'older')).rejects.toThrow('the only secret');
+    expect(await clients.authenticate('backend', secret)).not.toBeNull();
+  });
+
+  it('is of a client that is there, and removed by an id that is', async () => {
+    await clients.addClient(BACKEND);
+    await expect(clients.addSecret('frontend')).rejects.toThrow('no such client');
+    await expect(clients.removeSecret('frontend', 'older')).rejects.toThrow('no such client');
+    await expect(clients.removeSecret('backend', { id: 'x' })).rejects.toThrow('no such secret');
+  });
+});
+
 describe('a secret hash', () => {
   it('differs for the same secret, and matches it each time', async () => {
     const [one, other] = await Promise.all([hashSecret('secret'), hashSecret('secret')]);
     expect(one).not.toBe(other);
-    expect(await matchesSecret('secret', one)).toBe(true);
-    expect(await matchesSecret('Secret', one)).toBe(false);
+    expect(await matchesSecret('secret', [one])).toBe(true);
+    expect(await matchesSecret('Secret', [one])).toBe(false);
   });
 
   it('has a form of the same cost that nothing matches', async () => {
     const cost = (hash: string) => hash.split('$').slice(0, 3);
     expect(cost(UNMATCHABLE_HASH)).toEqual(cost(await hashSecret('secret')));
-    expect(await matchesSecret('', UNMATCHABLE_HASH)).toBe(false);
+    expect(await matchesSecret('', [UNMATCHABLE_HASH])).toBe(false);
   });
 });

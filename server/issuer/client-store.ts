@@ -1,16 +1,22 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { SluiceError } from '../errors.js';
 import { createBoundedWork } from './bounded-work.js';
+import { createSecret, hashSecret, matchesSecret, UNMATCHABLE_HASH } from './client-secret.js';
 import {
-  createSecret,
-  hashSecret,
-  isSecretHash,
-  matchesSecret,
-  UNMATCHABLE_HASH,
-} from './client-secret.js';
-import { type Grant, readGrant } from './grant.js';
+  type Client,
+  type ClientSecret,
+  isClientId,
+  MAX_CLIENTS,
+  MAX_SECRETS,
+  readClients,
+  type StoredClient,
+  type StoredClients,
+  type StoredSecret,
+  writeClients,
+} from './clients-file.js';
+import { readGrant } from './grant.js';
 import { issuerFolder } from './issuer.js';
-import { IssuerError } from './issuer-error.js';
 import {
   changePrivateFile,
   preparePrivateFolder,
@@ -18,16 +24,17 @@ import {
   versionOfPrivateFile,
 } from './private-file.js';
 
-/** A service account: a program that gets tokens by the client credentials grant. */
-export interface Client extends Grant {
-  readonly id: string;
-  readonly createdAt: string;
-}
+export type { Client, ClientSecret } from './clients-file.js';
 
 export interface NewClient {
   readonly id: string;
   readonly workspaces: readonly string[];
   readonly permissions: readonly string[];
+}
+
+/** A secret as it is handed out, this once. */
+export interface NewSecret extends ClientSecret {
+  readonly secret: string;
 }
 
 export interface ClientStore {
@@ -40,7 +47,18 @@ export interface ClientStore {
   removeClient(id: string): Promise<boolean>;
   listClients(): Promise<readonly Client[]>;
   /**
-   * The client, if the secret is its own. An unknown client costs as much time as a wrong secret.
+   * Gives a client a second secret; both are good until one is removed.
+   * @throws SluiceError INVALID_REQUEST if there is no such client, or it has two.
+   */
+  addSecret(clientId: string): Promise<NewSecret>;
+  /**
+   * Removes one of two secrets: the one of that id, or the older one.
+   * @throws SluiceError INVALID_REQUEST if there is no such client or secret, or it is the client's last one.
+   */
+  removeSecret(clientId: string, which: { id: string } | 'older'): Promise<ClientSecret>;
+  /**
+   * The client, if the secret is one of its own. An unknown client, and one with two secrets, cost as much time as a
+   * wrong secret.
    * @throws SluiceError RATE_LIMIT_EXCEEDED while too many others are checked.
    */
   authenticate(id: string, secret: string): Promise<Client | null>;
@@ -53,18 +71,9 @@ export interface ClientStoreOptions {
   readonly lockPatienceMs?: number;
 }
 
-interface StoredClient extends Client {
-  readonly secretHash: string;
-}
-
-type StoredClients = ReadonlyMap<string, StoredClient>;
-
-const FILE_VERSION = 1;
-const MAX_CLIENTS = 1_000;
-// Nothing that the form encoding or the colon of HTTP Basic could change.
-const CLIENT_ID = /^[A-Za-z0-9._-]{1,128}$/;
 // scrypt occupies a thread of the pool of four for its whole time; two are left for files and names.
 const CHECKS = { running: 2, waiting: 6, retryAfterMs: 1_000 };
+const SECRET_ID_BYTES = 4;
 
 /** Opens the clients of a data folder that an issuer has worked with; `null` for any other. Makes nothing. */
 export async function openExistingClientStore(
@@ -95,8 +104,7 @@ export async function openClientStore(options: ClientStoreOptions): Promise<Clie
     const changed = (text: string | null) => {
       const clients = new Map(readClients(path, text));
       edit(clients);
-      const file = { version: FILE_VERSION, clients: [...clients.values()] };
-      return `${JSON.stringify(file, null, 2)}\n`;
+      return writeClients(clients);
     };
     return changePrivateFile(path, changed, lockPatienceMs);
   }
@@ -104,22 +112,16 @@ export async function openClientStore(options: ClientStoreOptions): Promise<Clie
   return {
     async addClient({ id, workspaces, permissions }) {
       const reading = readGrant(workspaces, permissions);
-      if ('fault' in reading) throw new SluiceError('INVALID_REQUEST', reading.fault);
-      if (!CLIENT_ID.test(id)) {
-        throw new SluiceError(
-          'INVALID_REQUEST',
-          'the id is not 1 to 128 letters, digits, ".", "_" and "-"',
-        );
+      if ('fault' in reading) throw refused(reading.fault);
+      if (!isClientId(id)) {
+        throw refused('the id is not 1 to 128 letters, digits, ".", "_" and "-"');
       }
-      const secret = createSecret();
-      const secretHash = await hashSecret(secret);
-      const createdAt = new Date().toISOString();
+      const { secret, stored } = await newSecret();
+      const { createdAt } = stored;
       await change((clients) => {
-        if (clients.has(id)) throw new SluiceError('INVALID_REQUEST', 'the client exists already');
-        if (clients.size >= MAX_CLIENTS) {
-          throw new SluiceError('INVALID_REQUEST', `there are ${MAX_CLIENTS} clients already`);
-        }
-        clients.set(id, { id, secretHash, ...reading.grant, createdAt });
+        if (clients.has(id)) throw refused('the client exists already');
+        if (clients.size >= MAX_CLIENTS) throw refused(`there are ${MAX_CLIENTS} clients already`);
+        clients.set(id, { id, ...reading.grant, createdAt, secrets: [stored] });
       });
       return { secret };
     },
@@ -135,60 +137,85 @@ export async function openClientStore(options: ClientStoreOptions): Promise<Clie
     },
 
     async listClients() {
-      return [...(await currentClients()).values()].map(withoutHash);
+      return [...(await currentClients()).values()].map(withoutHashes);
+    },
+
+    async addSecret(clientId) {
+      const [first] = withRoom(clientNamed(await currentClients(), clientId)).secrets;
+      const { secret, stored } = await newSecret(first.hash);
+      await change((clients) => {
+        const client = withRoom(clientNamed(clients, clientId));
+        // Removed and added anew in the meantime: then one derivation would not be enough for both.
+        if (client.secrets[0].hash !== first.hash) throw refused('the client has just changed');
+        clients.set(clientId, { ...client, secrets: [...client.secrets, stored] });
+      });
+      return { ...withoutHash(stored), secret };
+    },
+
+    async removeSecret(clientId, which) {
+      const choose = (clients: StoredClients) => {
+        const client = clientNamed(clients, clientId);
+        const [older] = client.secrets;
+        const found = which === 'older' ? older : client.secrets.find(({ id }) => id === which.id);
+        if (found === undefined) throw refused('the client has no such secret');
+        const [kept] = client.secrets.filter((secret) => secret !== found);
+        if (kept === undefined) throw refused('it is the only secret of the client');
+        return { client, found, kept };
+      };
+      // No change, and no file, for nothing.
+      choose(await currentClients());
+      let removed: ClientSecret | undefined;
+      await change((clients) => {
+        const { client, found, kept } = choose(clients);
+        clients.set(clientId, { ...client, secrets: [kept] });
+        removed = withoutHash(found);
+      });
+      if (removed === undefined) throw new Error('the secret was not removed');
+      return removed;
     },
 
     authenticate(id, secret) {
       return bounded(async () => {
         const client = (await currentClients()).get(id);
-        const matches = await matchesSecret(secret, client?.secretHash ?? UNMATCHABLE_HASH);
-        return client !== undefined && matches ? withoutHash(client) : null;
+        const matches = await matchesSecret(secret, hashesOf(client));
+        return client !== undefined && matches ? withoutHashes(client) : null;
       });
     },
   };
 }
 
-function withoutHash({ secretHash: _, ...client }: StoredClient): Client {
+async function newSecret(like?: string): Promise<{ secret: string; stored: StoredSecret }> {
+  const secret = createSecret();
+  const id = randomBytes(SECRET_ID_BYTES).toString('hex');
+  const hash = await hashSecret(secret, like);
+  return { secret, stored: { id, createdAt: new Date().toISOString(), hash } };
+}
+
+function clientNamed(clients: StoredClients, id: string): StoredClient {
+  const client = clients.get(id);
+  if (client === undefined) throw refused('there is no such client');
   return client;
 }
 
-function readClients(path: string, text: string | null): StoredClients {
-  const clients = new Map<string, StoredClient>();
-  if (text === null) return clients;
-  const entries = readEntries(text);
-  if (entries === null) throw new IssuerError(`${path} is damaged: it is not a list of clients`);
-  for (const [index, entry] of entries.entries()) {
-    const client = readClient(entry);
-    if (client === null || clients.has(client.id)) {
-      throw new IssuerError(`${path} is damaged: entry ${index + 1} is not a client of its own`);
-    }
-    clients.set(client.id, client);
-  }
-  return clients;
+function withRoom(client: StoredClient): StoredClient {
+  if (client.secrets.length < MAX_SECRETS) return client;
+  throw refused('the client has two secrets already; remove the older one first');
 }
 
-function readEntries(text: string): unknown[] | null {
-  try {
-    const { version, clients } = Object(JSON.parse(text)) as Record<string, unknown>;
-    const isClients = version === FILE_VERSION && Array.isArray(clients);
-    return isClients && clients.length <= MAX_CLIENTS ? clients : null;
-  } catch {
-    return null;
-  }
+function hashesOf(client: StoredClient | undefined): readonly [string, ...string[]] {
+  if (client === undefined) return [UNMATCHABLE_HASH];
+  const [first, ...others] = client.secrets;
+  return [first.hash, ...others.map(({ hash }) => hash)];
 }
 
-function readClient(value: unknown): StoredClient | null {
-  const entry = value as Partial<Record<keyof StoredClient, unknown>> | null;
-  const reading = readGrant(entry?.workspaces, entry?.permissions);
-  const { id, secretHash, createdAt } = entry ?? {};
-  if (
-    'fault' in reading ||
-    typeof id !== 'string' ||
-    !CLIENT_ID.test(id) ||
-    !isSecretHash(secretHash) ||
-    typeof createdAt !== 'string'
-  ) {
-    return null;
-  }
-  return { id, secretHash, ...reading.grant, createdAt };
+function withoutHashes({ secrets, ...client }: StoredClient): Client {
+  return { ...client, secrets: secrets.map(withoutHash) };
+}
+
+function withoutHash({ hash: _, ...secret }: StoredSecret): ClientSecret {
+  return secret;
+}
+
+function refused(fault: string): SluiceError {
+  return new SluiceError('INVALID_REQUEST', fault);
 }

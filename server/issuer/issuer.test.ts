@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import jsonwebtoken from 'jsonwebtoken';
-import { type Issuer, openIssuer, type TokenRequest } from './issuer.js';
+import type { TokenRequest } from './access-token.js';
+import { type Issuer, openIssuer } from './issuer.js';
 import { IssuerError } from './issuer-error.js';
 
 let dataDir: string;
@@ -55,6 +56,10 @@ function verify(issuer: Issuer, token: string) {
   });
 }
 
+function edited(text: string, edit: (keys: object[]) => object[]): string {
+  return JSON.stringify({ version: 2, keys: edit(JSON.parse(text).keys) });
+}
+
 describe('keys of the issuer', () => {
   it('are made on the first start, for their owner alone', async () => {
     await open();
@@ -62,7 +67,7 @@ describe('keys of the issuer', () => {
     expect((await stat(keysFile)).mode & 0o777).toBe(0o600);
     expect(await readdir(join(dataDir, 'issuer'))).toEqual(['keys.json']);
     expect(JSON.parse(await readFile(keysFile, 'utf8'))).toMatchObject({
-      version: 1,
+      version: 2,
       keys: [{ alg: 'RS256', privateJwk: { kty: 'RSA' } }],
     });
   });
@@ -89,25 +94,29 @@ describe('keys of the issuer', () => {
     expect(key?.kid).toBe(createHash('sha256').update(input).digest('base64url'));
   });
 
-  it('are all published, and the first signs', async () => {
-    const first = JSON.parse(keysText);
-    const next = await open();
-    const second = JSON.parse(await readFile(keysFile, 'utf8'));
-    const keys = [...first.keys, ...second.keys];
+  it('are all published, and the first signs, where an older release wrote them', async () => {
+    const { keys: first } = JSON.parse(keysText);
+    await open();
+    const { keys: second } = JSON.parse(await readFile(keysFile, 'utf8'));
+    const keys = [...first, ...second].map(({ signsFrom: _, ...key }) => key);
     await writeFile(keysFile, JSON.stringify({ version: 1, keys }));
 
     const both = await open();
-    expect(both.jwks().keys.map(({ kid }) => kid)).toEqual(keys.map(({ kid }) => kid));
-    expect(verify(both, next.issueToken(REQUEST).token).header.kid).toBe(keys[1].kid);
+    const kids = both.jwks().keys.map(({ kid }) => kid);
+    expect([...kids].sort()).toEqual(keys.map(({ kid }) => kid).sort());
     expect(verify(both, both.issueToken(REQUEST).token).header.kid).toBe(keys[0].kid);
   });
 
   it.each([
     ['text that is not JSON', () => '{"version":1,"keys":[{"privateJwk":{"d":"SECRET'],
-    ['another version', (text: string) => text.replace('"version": 1', '"version": 2')],
-    ['no keys', () => '{"version":1,"keys":[]}'],
+    ['another version', (text: string) => text.replace('"version": 2', '"version": 3')],
+    ['no keys', () => '{"version":2,"keys":[]}'],
+    ['a key twice', (text: string) => edited(text, (keys) => [...keys, ...keys])],
+    ['too many keys', (text: string) => edited(text, ([key]) => Array(11).fill(key))],
+    ['no time to sign from', (text: string) => text.replace('"signsFrom"', '"from"')],
+    ['a time that is none', (text: string) => text.replace(/"createdAt": "/, '"createdAt": "x')],
     ['null', () => 'null'],
-    ['a key that is not a key', () => '{"version":1,"keys":[{"kid":"a","alg":"RS256"}]}'],
+    ['a key that is not a key', () => '{"version":2,"keys":[{"kid":"a","alg":"RS256"}]}'],
     ['another kid', (text: string) => text.replace(/"kid": "./, '"kid": "_')],
     ['another algorithm', (text: string) => text.replace('"RS256"', '"HS256"')],
   ])('are refused and left as they are where the file has %s', async (_, damage) => {
@@ -160,6 +169,18 @@ describe('a token', () => {
     );
   });
 
+  it('grants on topics, and then has no scope', async () => {
+    const issuer = await openWithKeys();
+    const permissions = {
+      orders: ['realtime:subscribe', 'realtime:publish'],
+      'user.*': ['realtime:subscribe'],
+    };
+    const { token } = issuer.issueToken({ ...REQUEST, permissions });
+    const payload = jsonwebtoken.decode(token, { json: true });
+    expect(payload).toMatchObject({ permissions });
+    expect(payload).not.toHaveProperty('scope');
+  });
+
   it('lists several workspaces in the plural of the claim', async () => {
     const issuer = await openWithKeys('org');
     const { token } = issuer.issueToken({ ...REQUEST, workspaces: ['acme', 'other', 'acme'] });
@@ -175,6 +196,33 @@ describe('a token', () => {
     ['more workspaces than a header holds', { workspaces: Array(51).fill('acme') }],
     ['no permission', { permissions: [] }],
     ['an unknown permission', { permissions: ['realtime:everything'] }],
+    ['no permission on a topic', { permissions: { orders: [] } }],
+    ['no topic', { permissions: {} }],
+    ['an unknown permission on a topic', { permissions: { orders: ['realtime:everything'] } }],
+    ['administration of a topic', { permissions: { orders: ['realtime:admin'] } }],
+    ['what is no topic', { permissions: { 'a b': ['realtime:publish'] } }],
+    [
+      'a topic of a name that means something else',
+      { permissions: { rooms: ['realtime:publish'] } },
+    ],
+    [
+      'too many topics',
+      {
+        permissions: Object.fromEntries(
+          Array.from({ length: 101 }, (_, n) => [`t${n}`, ['realtime:publish']]),
+        ),
+      },
+    ],
+    [
+      'more than a header holds',
+      {
+        permissions: Object.fromEntries(
+          Array.from({ length: 40 }, (_, n) => [`${n}`.padEnd(256, 'x'), ['realtime:publish']]),
+        ),
+      },
+    ],
+    ['no client id', { clientId: '' }],
+    ['a client id with a line break', { clientId: 'a\nb' }],
     ['no subject', { subject: '' }],
     ['a subject with a line break', { subject: 'alice\nbob' }],
     ['a subject that is too long', { subject: 'a'.repeat(257) }],

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { type BigIntStats, closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -50,15 +51,38 @@ export async function readPrivateFile(path: string): Promise<PrivateText | null>
   let file: FileHandle | undefined;
   try {
     file = await open(path, 'r');
-    const stats = await file.stat({ bigint: true });
-    refuseOpenMode(path, Number(stats.mode), FILE_MODE);
-    if (stats.size > MAX_BYTES) throw new IssuerError(`${path} is too large`);
-    return { text: await file.readFile('utf8'), version: versionOf(stats) };
+    const version = vet(path, await file.stat({ bigint: true }));
+    return { text: await file.readFile('utf8'), version };
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return null;
     throw storageError(path, error);
   } finally {
     await file?.close();
+  }
+}
+
+/** As `versionOfPrivateFile`, for whoever cannot wait. */
+export function versionOfPrivateFileNow(path: string): string | null {
+  try {
+    return versionOf(statSync(path, { bigint: true }));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return null;
+    throw storageError(path, error);
+  }
+}
+
+/** As `readPrivateFile`, for whoever cannot wait. */
+export function readPrivateFileNow(path: string): PrivateText | null {
+  let file: number | undefined;
+  try {
+    file = openSync(path, 'r');
+    const version = vet(path, fstatSync(file, { bigint: true }));
+    return { text: readFileSync(file, 'utf8'), version };
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return null;
+    throw storageError(path, error);
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
 
@@ -138,6 +162,13 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+/** The version of a file that may be read. @throws IssuerError for any other. */
+function vet(path: string, stats: BigIntStats): string {
+  refuseOpenMode(path, Number(stats.mode), FILE_MODE);
+  if (stats.size > MAX_BYTES) throw new IssuerError(`${path} is too large`);
+  return versionOf(stats);
 }
 
 function refuseOpenMode(path: string, mode: number, wanted: number): void {

@@ -1,11 +1,11 @@
 import { SluiceError } from '../errors.js';
 import { readCredentials } from './client-credentials.js';
-import type { Client, ClientStore } from './client-store.js';
+import type { Client } from './clients-file.js';
 import type { Issuer } from './issuer.js';
 
 export interface TokenEndpointRequest {
-  /** The Authorization header, as it came. */
-  readonly authorization?: string | undefined;
+  /** Each Authorization header as it came: Node's `headers` would silently keep the first of several. */
+  readonly authorization: readonly string[];
   /** The body, `application/x-www-form-urlencoded`; its size is bounded by the caller. */
   readonly body: string;
 }
@@ -32,6 +32,12 @@ export type TokenErrorCode =
   | 'unsupported_grant_type'
   | 'temporarily_unavailable';
 
+/** Who the client is, if its secret is right. */
+export interface ClientAuthentication {
+  /** @throws SluiceError RATE_LIMIT_EXCEEDED, UNAVAILABLE */
+  authenticate(id: string, secret: string): Promise<Client | null>;
+}
+
 export interface TokenEndpointOptions {
   /** Lifetime of the tokens. Default 900 s. */
   readonly lifetimeSeconds?: number;
@@ -42,11 +48,11 @@ const NO_STORE = { 'Cache-Control': 'no-store', Pragma: 'no-cache' } as const;
 /**
  * Answers a token request by the client credentials grant (RFC 6749, section 4.4). `scope` narrows the permissions, and
  * the extra parameter `workspace` narrows the token to one of the client's workspaces.
- * @throws SluiceError UNAVAILABLE if the clients cannot be read.
+ * @throws SluiceError UNAVAILABLE
  */
 export async function answerTokenRequest(
   issuer: Issuer,
-  clients: ClientStore,
+  clients: ClientAuthentication,
   request: TokenEndpointRequest,
   options: TokenEndpointOptions = {},
 ): Promise<TokenEndpointAnswer> {
@@ -72,7 +78,7 @@ export async function answerTokenRequest(
     client = await clients.authenticate(reading.credentials.id, reading.credentials.secret);
   } catch (error) {
     if (error instanceof SluiceError && error.code === 'RATE_LIMIT_EXCEEDED') return busy(error);
-    throw new SluiceError('UNAVAILABLE', 'The clients cannot be read', { cause: error });
+    throw error;
   }
   if (client === null)
     return refusal('invalid_client', 'The client is unknown or its secret wrong');
@@ -144,6 +150,9 @@ function busy({ retryAfterMs = 1_000 }: SluiceError): TokenEndpointAnswer {
     status: 429,
     headers: { ...NO_STORE, 'Retry-After': String(Math.ceil(retryAfterMs / 1_000)) },
     // RFC 6749 has no code for this; its section 4.1.2.1 has the nearest one.
-    body: { error: 'temporarily_unavailable', error_description: 'Too many requests at once' },
+    body: {
+      error: 'temporarily_unavailable',
+      error_description: 'Too many requests, or too many that failed',
+    },
   };
 }

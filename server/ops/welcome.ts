@@ -1,5 +1,5 @@
 import { eventsPath, JWKS_PATH } from '@sluice/protocol';
-import { type Config, localUrl } from '../config.js';
+import { type Config, type EmbeddedIssuer, type KeySource, localUrl } from '../config.js';
 
 /** Where the command looks for the service, unless told otherwise. */
 const DEFAULT_URL = localUrl('127.0.0.1', 3000);
@@ -8,13 +8,32 @@ const DEFAULT_URL = localUrl('127.0.0.1', 3000);
 export function welcome(config: Config, url: string): string {
   const head = [
     `Sluice listens on ${url}`,
-    `  keys    ${config.jwksUri ?? url + JWKS_PATH}`,
+    ...config.tokens.trustedIssuers.map(
+      ({ keys, issuer }) => `  keys    ${describeKeys(keys, issuer, url)}`,
+    ),
     `  data    ${config.dataDir}`,
   ];
-  return `${[...head, ...(config.issuerEnabled ? firstSteps(config, url) : [])].join('\n')}\n`;
+  return `${[...head, ...(config.issuer === null ? [] : firstSteps(config, config.issuer, url))].join('\n')}\n`;
 }
 
-function firstSteps({ host, dataDir, issuerExposed }: Config, address: string): string[] {
+function describeKeys(keys: KeySource, issuer: string, url: string): string {
+  switch (keys.kind) {
+    case 'embedded':
+      return url + JWKS_PATH;
+    case 'jwks':
+      return keys.uri;
+    case 'discovery':
+      return `as ${issuer} says`;
+    case 'secret':
+      return 'JWT_SECRET';
+  }
+}
+
+function firstSteps(
+  { host, dataDir }: Config,
+  { isExposed }: EmbeddedIssuer,
+  address: string,
+): string[] {
   // An address that stands for all of them is one to listen on, not one to ask.
   const url = address.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1');
   return [
@@ -25,7 +44,7 @@ function firstSteps({ host, dataDir, issuerExposed }: Config, address: string): 
     `  export SLUICE_TOKEN=$(DATA_DIR=${quoted(dataDir)} npx sluice token --workspace acme --subject alice --permissions realtime:subscribe,realtime:publish)`,
     `  curl -N "${url}${eventsPath('acme')}?access_token=$SLUICE_TOKEN"`,
     '',
-    issuerExposed
+    isExposed
       ? `Warning: the embedded issuer, which is for one machine, answers all that reach ${host} (ISSUER_EXPOSED).`
       : 'Warning: tokens come from the embedded issuer, which is for one machine.',
     'To use an identity provider, set JWKS_URI, TOKEN_ISSUER and TOKEN_AUDIENCE.',

@@ -5,7 +5,7 @@ import { spreadRetryMs } from '../errors.js';
 import type { Filter } from '../hub/filter.js';
 import type { Start } from '../hub/start.js';
 import { setStreamHeaders } from './head.js';
-import { type OnClose, Stream, timeOf } from './stream.js';
+import { type HeldAdmission, type OnClose, Stream, timeOf } from './stream.js';
 import { takeOver } from './take-over.js';
 
 export interface Opening {
@@ -15,6 +15,7 @@ export interface Opening {
   readonly expiresAt: number;
   readonly filter: Filter;
   readonly requestId: string;
+  readonly admission: HeldAdmission;
   /** Mean delay in ms before a native EventSource connects anew. */
   readonly retryMs: number;
 }

@@ -18,6 +18,7 @@ const OPENING: Opening = {
   expiresAt: 4_102_444_800,
   filter: createFilter({ topics: null, types: null, permitted: null }),
   requestId: 'request-1',
+  admission: { release() {} },
   retryMs: 1_000,
 };
 

@@ -41,6 +41,12 @@ export interface StreamOptions {
   readonly expiresAt: number;
   readonly subject: string;
   readonly requestId: string;
+  readonly admission: HeldAdmission;
+}
+
+/** The right of the stream to be open, which it gives back when it ends. */
+export interface HeldAdmission {
+  release(): void;
 }
 
 export type OnClose = (stream: Stream, end: StreamEnd) => void;
@@ -65,6 +71,7 @@ export class Stream implements Follower {
   private readonly openedAt = Date.now();
   readonly subject: string;
   readonly requestId: string;
+  readonly admission: HeldAdmission;
   private readonly epoch: string;
 
   constructor(
@@ -82,6 +89,7 @@ export class Stream implements Follower {
     this.warnAt = expiresAtMs - lead;
     this.subject = options.subject;
     this.requestId = options.requestId;
+    this.admission = options.admission;
     // HTTP sockets are half-open: without this, each client that leaves would leave a socket behind.
     sink.on('end', destroyIt);
     sink.on('error', destroyIt);

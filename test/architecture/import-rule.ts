@@ -28,13 +28,27 @@ export const IMPORT_RULES: readonly Rule[] = [
 
   { of: 'server/errors.ts', may: ['@sluice/protocol'], packages: [] },
   { of: 'server/json.ts', may: [], packages: [] },
-  { of: 'server/config.ts', may: ['@sluice/protocol'], packages: 'declared' },
+  { of: 'server/deadlines.ts', may: [], packages: [] },
+  { of: 'server/config.ts', may: ['server/config/', '@sluice/protocol'], packages: 'declared' },
+  { of: 'server/config/', may: ['server/config/'], packages: 'declared' },
+  {
+    // It is kept as the log is.
+    of: 'server/gate/revocation/lmdb-revocation-store.ts',
+    may: [
+      'server/gate/revocation/',
+      'server/log/store-check.ts',
+      'server/log/transact.ts',
+      'server/errors.ts',
+    ],
+    packages: 'declared',
+  },
   {
     of: 'server/gate/',
     may: [
       'server/gate/',
       'server/errors.ts',
       'server/json.ts',
+      'server/deadlines.ts',
       'type server/config.ts',
       '@sluice/protocol',
     ],
@@ -45,14 +59,22 @@ export const IMPORT_RULES: readonly Rule[] = [
     may: ['server/log/', 'server/errors.ts', 'type server/config.ts', '@sluice/protocol'],
     packages: 'declared',
   },
-  { of: 'server/hub/', may: ['server/hub/', 'server/log/', ...BASE], packages: 'declared' },
+  {
+    of: 'server/hub/',
+    may: ['server/hub/', 'server/log/', 'server/deadlines.ts', ...BASE],
+    packages: 'declared',
+  },
   {
     of: 'server/stream/',
     may: ['server/stream/', 'server/hub/', 'server/log/', ...BASE],
     packages: 'declared',
   },
   { of: 'server/issuer/', may: ['server/issuer/', ...BASE], packages: 'declared' },
-  { of: 'server/ops/', may: ['server/ops/', 'server/hub/', ...BASE], packages: 'declared' },
+  {
+    of: 'server/ops/',
+    may: ['server/ops/', 'server/hub/', 'server/gate/audit.ts', ...BASE],
+    packages: 'declared',
+  },
   {
     of: 'server/http/',
     may: ['server/http/', 'server/json.ts', ...PARTS, ...BASE],
@@ -65,9 +87,14 @@ export const IMPORT_RULES: readonly Rule[] = [
     may: ['server/http/', ...ROOTS, ...PARTS, ...BASE],
     packages: 'declared' as const,
   })),
+  {
+    of: 'server/token-issuer.ts',
+    may: ['server/issuer/', 'server/gate/permission/permission-name.ts', ...BASE],
+    packages: 'declared',
+  },
   ...['main', 'index'].map((name) => ({
     of: `server/${name}.ts`,
-    may: [...ROOTS, ...PARTS, ...BASE],
+    may: [...ROOTS, 'server/token-issuer.ts', ...PARTS, ...BASE],
     packages: 'declared' as const,
   })),
 ];
@@ -76,7 +103,8 @@ export const IMPORT_RULES: readonly Rule[] = [
 export const ENVIRONMENT_READERS = ['server/config.ts', 'server/main.ts', 'server/cli/main.ts'];
 
 /** An adapter of a port is named `<technology>-<port>.ts`. */
-export const ADAPTER = /^server\/.*\/[a-z0-9]+-(event-log|token-verifier|permission-checker)\.ts$/;
+export const ADAPTER =
+  /^server\/.*\/[a-z0-9]+-(event-log|token-verifier|permission-checker|revocation-store|stream-token-store)\.ts$/;
 /** Where adapters are chosen, and where they are offered to whoever composes a service of their own. */
 export const ADAPTER_USERS = ['server/compose.ts', 'server/index.ts'];
 

@@ -11,9 +11,9 @@ import { eventsPath } from '@sluice/protocol';
 import { createApp } from '../../server/app.js';
 import { compose, type Service } from '../../server/compose.js';
 import { readConfig } from '../../server/config.js';
-import { openIssuer } from '../../server/issuer/issuer.js';
 import { silentLog } from '../../server/ops/log.js';
 import { RawStream } from '../support/raw-http.js';
+import { tokensOf } from '../support/test-service.js';
 
 let folder: string;
 let service: Service;
@@ -23,9 +23,8 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sluice-idle-'));
   const config = readConfig({ DATA_DIR: folder });
   service = await compose(config, silentLog);
-  const issuer = await openIssuer({ dataDir: folder, ...config.tokens });
-  const grant = { workspaces: ['acme'], permissions: ['realtime:subscribe'], lifetimeSeconds: 60 };
-  token = issuer.issueToken({ subject: 'alice', ...grant }).token;
+  const mint = await tokensOf(config);
+  token = mint(['realtime:subscribe']);
 });
 afterEach(async () => {
   await service.close();
@@ -40,7 +39,7 @@ function collectGarbage(): void {
 describe('an idle stream', () => {
   it('keeps neither its request nor its response', async () => {
     const kept: WeakRef<object>[] = [];
-    const app = createApp(service.routes, silentLog);
+    const app = createApp(service.routes, { trustedProxies: [] }, silentLog);
     const server = createServer((request, response) => {
       kept.push(new WeakRef(request), new WeakRef(response));
       app(request, response);

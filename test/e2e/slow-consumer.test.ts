@@ -26,7 +26,9 @@ async function ownMemory(pid: number): Promise<number> {
 
 describe('51. clients that stop reading', () => {
   it('are told SLOW_CONSUMER and cut; memory stays bounded, and the others get everything', async () => {
-    await using playground = await startPlayground({ env: { LOG_LEVEL: 'info' } });
+    await using playground = await startPlayground({
+      env: { LOG_LEVEL: 'info', AUDIT_LOG: 'off' },
+    });
     const { service, token } = playground;
     const open = () =>
       RawStream.open({

@@ -45,12 +45,12 @@ export async function openTestService(
   substitutes: Substitutes = {},
 ): Promise<TestService> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-app-'));
-  const config = readConfig({ DATA_DIR: folder, ...settings });
+  const config = readConfig({ DATA_DIR: folder, AUDIT_LOG: 'off', ...settings });
   const log = new RecordedLog();
   const service = await compose(config, log, substitutes);
   const token = await tokensOf(config);
   return {
-    app: createApp(service.routes, log),
+    app: createApp(service.routes, config, log),
     config,
     service,
     log,
@@ -64,8 +64,17 @@ export async function openTestService(
 }
 
 /** Makes tokens with the keys of a data folder. */
-export async function tokensOf({ dataDir, tokens }: Config): Promise<TestService['token']> {
-  const issuer = await openIssuer({ dataDir, ...tokens });
+export async function tokensOf({
+  dataDir,
+  tokens,
+  issuer: embedded,
+}: Config): Promise<TestService['token']> {
+  if (embedded === null) {
+    return () => {
+      throw new Error('the embedded issuer does not run');
+    };
+  }
+  const issuer = await openIssuer({ dataDir, ...embedded, workspaceClaim: tokens.workspaceClaim });
   return (permissions = PERMISSIONS, workspace = 'acme') =>
     issuer.issueToken({
       subject: 'alice',

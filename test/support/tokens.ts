@@ -1,8 +1,8 @@
 import { generateKeyPair, type JsonWebKey, type KeyObject, sign } from 'node:crypto';
 import { promisify } from 'node:util';
-import jsonwebtoken, { type JwtPayload, type SignOptions } from 'jsonwebtoken';
+import jsonwebtoken, { type Algorithm, type JwtPayload, type SignOptions } from 'jsonwebtoken';
 
-export type SigningAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'ES384';
+export type SigningAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'ES384' | 'EdDSA' | 'Ed25519';
 
 /** A key of the tests' issuer. */
 export interface SigningKey {
@@ -26,12 +26,22 @@ export async function createSigningKey(
   algorithm: SigningAlgorithm = 'ES256',
   options: { kid?: string; modulusLength?: number } = {},
 ): Promise<SigningKey> {
-  const { privateKey, publicKey } = algorithm.startsWith('ES')
-    ? await generate('ec', { namedCurve: algorithm === 'ES384' ? 'P-384' : 'P-256' })
-    : await generate('rsa', { modulusLength: options.modulusLength ?? 2048 });
+  const { privateKey, publicKey } = await generatePair(algorithm, options.modulusLength);
   const kid = options.kid ?? `test-key-${++keysMade}`;
   const jwk = { ...publicKey.export({ format: 'jwk' }), kid, use: 'sig', alg: algorithm };
   return { kid, algorithm, privateKey, publicKey, jwk };
+}
+
+function generatePair(algorithm: SigningAlgorithm, modulusLength = 2048) {
+  if (isEdwards(algorithm)) return generate('ed25519', {});
+  return algorithm.startsWith('ES')
+    ? generate('ec', { namedCurve: algorithm === 'ES384' ? 'P-384' : 'P-256' })
+    : generate('rsa', { modulusLength });
+}
+
+/** Ed25519 by either of its names (RFC 8037, RFC 9864). */
+function isEdwards(algorithm: SigningAlgorithm): boolean {
+  return algorithm === 'EdDSA' || algorithm === 'Ed25519';
 }
 
 /** Claims by name; `undefined` leaves a claim out. */
@@ -71,10 +81,15 @@ export async function createTestIssuer(
     mint: (claims = {}, { key = keys[0], header = {} } = {}) => {
       if (key === undefined) throw new Error('the issuer has no key');
       const payload = { ...standardClaims(issuer, audience), ...claims };
-      // `noTimestamp` and the bare payload leave every claim to the test.
+      if (isEdwards(key.algorithm)) {
+        // jsonwebtoken does not have it.
+        const edwardsHeader = { alg: key.algorithm, typ: 'JWT', kid: key.kid, ...header };
+        return forge(edwardsHeader, withoutUndefined(payload), key);
+      }
+      // The bare payload and `noTimestamp`, which would take an `iat` away, leave every claim to the test.
       const signOptions: SignOptions = {
-        algorithm: key.algorithm,
-        noTimestamp: true,
+        algorithm: key.algorithm as Algorithm,
+        noTimestamp: payload['iat'] === undefined,
         header: { alg: key.algorithm, typ: 'JWT', kid: key.kid, ...header },
       };
       return jsonwebtoken.sign(withoutUndefined(payload), key.privateKey, signOptions);
@@ -111,6 +126,7 @@ export function forge(
 export function signBytes(text: string, key: SigningKey): Uint8Array {
   const hash = key.algorithm === 'ES384' ? 'sha384' : 'sha256';
   const { privateKey } = key;
+  if (isEdwards(key.algorithm)) return sign(null, Buffer.from(text), privateKey);
   if (key.algorithm === 'PS256') {
     // 6 is RSA_PKCS1_PSS_PADDING; the salt is as long as the hash (RFC 7518, section 3.5).
     return sign(hash, Buffer.from(text), { key: privateKey, padding: 6, saltLength: 32 });

@@ -1,0 +1,71 @@
+import { type KeyRotation, openKeyRotation } from '../issuer/key-rotation.js';
+import { type Command, type CommandContext, say, UsageError } from './command.js';
+import { readIssuerConfig } from './issuer-config.js';
+import { readOptions } from './options.js';
+
+const DEFAULT_SIGNS_IN_SECONDS = 60;
+const MAX_SIGNS_IN_SECONDS = 2_592_000;
+
+export const keysCommand: Command = {
+  name: 'keys',
+  summary: 'rotate, list and retire the signing keys of the embedded issuer',
+  usage: `Usage: sluice keys list
+       sluice keys rotate [--signs-in <seconds>]
+       sluice keys retire [--kid <kid>] [--even-if-tokens-live]
+
+The keys are in DATA_DIR. A running service sees every change within a second.
+
+  list      prints each key as one line of JSON: next, signing, or verifying, which has signed
+  rotate    adds a key; it is published at once, and signs later, so that whoever keeps
+            the published keys for a while knows it in time
+  retire    removes keys that sign no more and whose tokens have all expired
+
+  --signs-in <seconds>    when the new key begins to sign; default ${DEFAULT_SIGNS_IN_SECONDS}, at most ${MAX_SIGNS_IN_SECONDS}
+  --kid <kid>             the key to retire; all that may go, if it is not given
+  --even-if-tokens-live   retire also what tokens that are good need: they become invalid
+
+It reads the same settings as the service: DATA_DIR, TOKEN_MAX_LIFETIME_SECONDS,
+CLOCK_TOLERANCE_SECONDS.
+
+After a key has leaked: sluice keys rotate --signs-in 0, then
+sluice keys retire --even-if-tokens-live
+`,
+
+  async run([action, ...args], context) {
+    if (action === 'list') {
+      readOptions(args, []);
+      const { keys, dataDir } = openKeys(context);
+      const statuses = await keys.list();
+      if (statuses.length === 0) say(context, `there are no keys in ${dataDir}`);
+      for (const status of statuses) context.stdout.write(`${JSON.stringify(status)}\n`);
+    } else if (action === 'rotate') {
+      const signsIn = readOptions(args, ['signs-in']).wholeNumber(
+        'signs-in',
+        0,
+        MAX_SIGNS_IN_SECONDS,
+      );
+      const added = await openKeys(context).keys.rotate(signsIn ?? DEFAULT_SIGNS_IN_SECONDS);
+      context.stdout.write(`${JSON.stringify(added)}\n`);
+      say(
+        context,
+        `the key signs from ${added.signsFrom}; retire the one before when its tokens have expired`,
+      );
+    } else if (action === 'retire') {
+      const options = readOptions(args, ['kid'], ['even-if-tokens-live']);
+      const kid = options.one('kid');
+      const evenIfTokensLive = options.isGiven('even-if-tokens-live');
+      const retired = await openKeys(context).keys.retire({ kid, evenIfTokensLive });
+      if (retired.length === 0) say(context, 'no key may be retired yet; see sluice keys list');
+      for (const gone of retired) say(context, `retired ${gone}`);
+    } else {
+      throw new UsageError('keys takes one of list, rotate and retire');
+    }
+  },
+};
+
+function openKeys(context: CommandContext): { keys: KeyRotation; dataDir: string } {
+  const { dataDir, tokens } = readIssuerConfig(context);
+  // The gate takes a token for so long after its `exp`.
+  const maxTokenLifeSeconds = tokens.maxLifetimeSeconds + tokens.clockToleranceSeconds;
+  return { keys: openKeyRotation({ dataDir, maxTokenLifeSeconds }), dataDir };
+}

@@ -1,0 +1,161 @@
+import { deflateRawSync } from 'node:zlib';
+import { isSafeUrl, type SettingReader } from './setting-reader.js';
+
+/** Where the keys of an issuer come from. */
+export type KeySource =
+  | { readonly kind: 'jwks'; readonly uri: string }
+  /** The address of the JWKS stands in the issuer's own metadata (OpenID Connect Discovery, RFC 8414). */
+  | { readonly kind: 'discovery' }
+  /** A secret shared with whoever makes the tokens, for HS256. */
+  | { readonly kind: 'secret'; readonly secret: string }
+  | { readonly kind: 'embedded' };
+
+/** Whose tokens are accepted, and for whom they must have been made. */
+export interface TrustedIssuer {
+  /** `iss`, compared exactly. */
+  readonly issuer: string;
+  /** What `aud` must be or hold. */
+  readonly audience: string;
+  readonly keys: KeySource;
+}
+
+/** What the embedded issuer puts into `iss`, unless told otherwise. */
+export const EMBEDDED_ISSUER = 'urn:sluice:embedded';
+const EMBEDDED_AUDIENCE = 'sluice';
+
+const MAX_ISSUERS = 20;
+/** RFC 7518, section 3.2: a key of the same size as the hash output or larger MUST be used. */
+const MIN_SECRET_BYTES = 32;
+/** 32 random characters do not get shorter than this by compression; repetitions of a word do. */
+const MIN_SECRET_SUBSTANCE = 24;
+const MAX_SECRET_BYTES = 4_096;
+
+/** Every issuer that is trusted, the embedded one last. */
+export function readTrustedIssuers(read: SettingReader): readonly TrustedIssuer[] {
+  const outside = read.isSet('TOKEN_ISSUERS') ? readList(read) : readSingle(read);
+  const isEmbedded = read.flag('ISSUER_ENABLED', outside.length === 0);
+  if (!isEmbedded) {
+    if (outside.length === 0) {
+      read.refuse('JWKS_URI must be set when ISSUER_ENABLED is false: there would be no keys');
+    }
+    return outside;
+  }
+  if (read.isSet('JWT_SECRET')) {
+    read.refuse(
+      'ISSUER_ENABLED is true beside JWT_SECRET: whoever knows the secret makes the tokens',
+    );
+  }
+  const isAlone = outside.length === 0;
+  const embedded: TrustedIssuer = {
+    // Beside others it needs a name of its own: keys are never looked for under somebody else's.
+    issuer: isAlone ? read.text('TOKEN_ISSUER', EMBEDDED_ISSUER) : EMBEDDED_ISSUER,
+    audience: read.text('TOKEN_AUDIENCE', EMBEDDED_AUDIENCE),
+    keys: { kind: 'embedded' },
+  };
+  if (outside.some(({ issuer }) => issuer === embedded.issuer)) {
+    read.refuse(`TOKEN_ISSUER names the embedded issuer (${EMBEDDED_ISSUER})`);
+  }
+  return [...outside, embedded];
+}
+
+/** The one issuer that TOKEN_ISSUER, TOKEN_AUDIENCE and one of JWKS_URI and JWT_SECRET describe; none: the embedded one. */
+function readSingle(read: SettingReader): TrustedIssuer[] {
+  const uri = read.url('JWKS_URI');
+  const hasUri = read.isSet('JWKS_URI');
+  const hasSecret = read.isSet('JWT_SECRET');
+  const issuer = read.text('TOKEN_ISSUER', '');
+  const audience = read.text('TOKEN_AUDIENCE', '');
+  if (hasUri && hasSecret) {
+    read.refuse('JWT_SECRET is set beside JWKS_URI: tokens are verified by one or the other');
+  }
+  const isDiscovered =
+    !hasUri && !hasSecret && /^https?:/.test(issuer) && !read.flag('ISSUER_ENABLED', false);
+  if (!hasUri && !hasSecret && !isDiscovered) return [];
+
+  const cause = hasUri ? 'JWKS_URI is set' : hasSecret ? 'JWT_SECRET is set' : 'TOKEN_ISSUER is';
+  for (const name of ['TOKEN_ISSUER', 'TOKEN_AUDIENCE']) {
+    if (!read.isSet(name))
+      read.refuse(`${name} must be set when ${cause}${isDiscovered ? ' an address' : ''}`);
+  }
+  if (isDiscovered && !isDiscoverable(issuer)) {
+    read.refuse(
+      'TOKEN_ISSUER must be an https URL without a query to be asked for its keys (http for loopback only)',
+    );
+  }
+  const keys: KeySource = hasSecret
+    ? { kind: 'secret', secret: readSecret(read) }
+    : hasUri
+      ? { kind: 'jwks', uri: uri ?? '' }
+      : { kind: 'discovery' };
+  return [{ issuer, audience, keys }];
+}
+
+function readSecret(read: SettingReader): string {
+  const secret = read.text('JWT_SECRET', '');
+  const bytes = Buffer.from(secret);
+  if (/-----BEGIN |^\s*[{]|^ssh-/.test(secret)) {
+    // A public key taken for a secret is known to everybody (RFC 8725, section 2.1).
+    read.refuse('JWT_SECRET is a key in PEM, JWK or SSH form, not a shared secret');
+  } else if (
+    bytes.length < MIN_SECRET_BYTES ||
+    bytes.length > MAX_SECRET_BYTES ||
+    deflateRawSync(bytes).length < MIN_SECRET_SUBSTANCE
+  ) {
+    read.refuse(
+      `JWT_SECRET must be ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} bytes that cannot be guessed; make one with: openssl rand -base64 48`,
+    );
+  }
+  return secret;
+}
+
+/** TOKEN_ISSUERS: `[{"issuer": "https://id.example", "audience": "sluice", "jwksUri": "https://id.example/jwks"}]` */
+function readList(read: SettingReader): TrustedIssuer[] {
+  for (const name of ['TOKEN_ISSUER', 'JWKS_URI', 'JWT_SECRET']) {
+    if (read.isSet(name))
+      read.refuse(`${name} is set beside TOKEN_ISSUERS: name all issuers there`);
+  }
+  const entries = parseList(read.text('TOKEN_ISSUERS', ''));
+  const issuers = (entries ?? []).map(readEntry);
+  if (entries === null || entries.length === 0 || entries.length > MAX_ISSUERS) {
+    read.refuse(`TOKEN_ISSUERS must be a JSON list of 1 to ${MAX_ISSUERS} issuers`);
+  }
+  for (const [index, issuer] of issuers.entries()) {
+    if (issuer === null) {
+      read.refuse(
+        `TOKEN_ISSUERS: entry ${index + 1} is not {"issuer", "audience", "jwksUri"} of texts; addresses must be https (http for loopback only), and "jwksUri" may be left out where "issuer" is one`,
+      );
+    }
+  }
+  const named = issuers.filter((issuer) => issuer !== null);
+  if (new Set(named.map(({ issuer }) => issuer)).size < named.length) {
+    read.refuse('TOKEN_ISSUERS names an issuer twice');
+  }
+  return named;
+}
+
+function parseList(text: string): unknown[] | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function readEntry(value: unknown): TrustedIssuer | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { issuer, audience, jwksUri, ...rest } = value as Record<string, unknown>;
+  const isText = (item: unknown): item is string => typeof item === 'string' && item !== '';
+  if (!isText(issuer) || !isText(audience) || Object.keys(rest).length > 0) return null;
+  if (jwksUri === undefined) {
+    return isDiscoverable(issuer) ? { issuer, audience, keys: { kind: 'discovery' } } : null;
+  }
+  return isText(jwksUri) && isSafeUrl(jwksUri)
+    ? { issuer, audience, keys: { kind: 'jwks', uri: new URL(jwksUri).href } }
+    : null;
+}
+
+/** OpenID Connect Discovery 1.0, section 3, and RFC 8414, section 2: no query and no fragment. */
+function isDiscoverable(issuer: string): boolean {
+  return isSafeUrl(issuer) && !issuer.includes('?');
+}

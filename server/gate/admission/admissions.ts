@@ -1,0 +1,102 @@
+import type { AdmissionLimits, RecheckRules } from '../../config.js';
+import { inTurns } from '../in-turns.js';
+import type { PermissionQuestion } from '../permission/permission-checker.js';
+import type { Permissions } from '../permission/permissions.js';
+import type { RevocableToken, Revocations } from '../revocation/revocations.js';
+import { type Admission, AdmittedStream } from './admitted-stream.js';
+import { networkOf } from './network.js';
+import { Places } from './places.js';
+import { Rechecks } from './rechecks.js';
+
+/** What is let in, with the question that was answered for it. */
+export interface AdmissionRequest {
+  readonly question: PermissionQuestion;
+  /** What the answer narrowed it to. */
+  readonly permitted: readonly string[] | null;
+  readonly address: string;
+}
+
+/** Revocations that tell when there are more of them. */
+export interface FollowedRevocations extends Revocations {
+  isRevoked(token: RevocableToken, workspace: string): boolean;
+  onRevoked(tell: (workspace: string) => void): void;
+}
+
+export interface AdmissionsParts {
+  readonly limits: AdmissionLimits;
+  readonly recheck: RecheckRules;
+  readonly permissions: Permissions;
+  readonly revocations: FollowedRevocations;
+  /** Told, now and then, why a permission could not be asked for again. */
+  readonly onFailure?: (error: unknown) => void;
+}
+
+/**
+ * Every stream that was let in, for as long as it is in: how many there may be, whether they still may, and who must
+ * leave because a token was revoked.
+ */
+export class Admissions {
+  private readonly byWorkspace = new Map<string, Set<AdmittedStream>>();
+  private readonly places: Places;
+  /** `null` where permissions do not change while a token lives. */
+  private readonly rechecks: Rechecks | null;
+  private readonly revocations: FollowedRevocations;
+  private readonly onRelease = (stream: AdmittedStream) => this.remove(stream);
+  private readonly toSearch = new Set<string>();
+  private isSearching = false;
+
+  constructor({ limits, recheck, permissions, revocations, onFailure }: AdmissionsParts) {
+    this.places = new Places(limits);
+    this.rechecks = permissions.canChange
+      ? new Rechecks(recheck, permissions, onFailure ?? (() => {}))
+      : null;
+    this.revocations = revocations;
+    revocations.onRevoked((workspace) => void this.endRevoked(workspace));
+  }
+
+  /** @throws SluiceError RATE_LIMIT_EXCEEDED, INVALID_TOKEN if the token was revoked meanwhile. */
+  admit({ question, permitted, address }: AdmissionRequest): Admission {
+    const { principal, workspace } = question;
+    this.revocations.check(principal, workspace);
+    const stream = new AdmittedStream({
+      token: principal,
+      workspace,
+      network: networkOf(address),
+      recheckable: this.rechecks === null ? null : { question, permitted },
+      onRelease: this.onRelease,
+    });
+    this.places.take(stream);
+    const streams = this.byWorkspace.get(workspace) ?? new Set();
+    this.byWorkspace.set(workspace, streams.add(stream));
+    this.rechecks?.add(stream);
+    return stream;
+  }
+
+  close(): void {
+    this.rechecks?.close();
+  }
+
+  private remove(stream: AdmittedStream): void {
+    this.places.give(stream);
+    this.rechecks?.remove(stream);
+    const streams = this.byWorkspace.get(stream.workspace);
+    if (streams?.delete(stream) && streams.size === 0) this.byWorkspace.delete(stream.workspace);
+  }
+
+  /** One search at a time, however many revocations come: each search looks at all that stand. */
+  private async endRevoked(workspace: string): Promise<void> {
+    this.toSearch.add(workspace);
+    if (this.isSearching) return;
+    this.isSearching = true;
+    for (const name of this.toSearch) {
+      // Before the search, so that one that is asked for during it begins anew.
+      this.toSearch.delete(name);
+      await inTurns(this.byWorkspace.get(name) ?? [], (stream) => {
+        if (this.revocations.isRevoked(stream, name)) {
+          stream.withdraw('INVALID_TOKEN', 'The token was revoked.');
+        }
+      });
+    }
+    this.isSearching = false;
+  }
+}

@@ -1,0 +1,133 @@
+import { isPattern, type Permission, patternsOverlap } from '@sluice/protocol';
+import { SluiceError, spreadRetryMs } from '../../errors.js';
+import type { Audit, DecisionRecord } from '../audit.js';
+import type { Decision, PermissionChecker, PermissionQuestion } from './permission-checker.js';
+
+/** How long the permission checker may take. */
+const DECISION_DEADLINE_MS = 5_000;
+/** Most patterns that a decision may narrow to: each of them is compared with each event. */
+const MAX_GRANTED = 1_000;
+
+/** Asks the permission checker, and believes it nothing but a well-formed answer in time. */
+export class Permissions {
+  constructor(
+    private readonly checker: PermissionChecker,
+    private readonly audit: Audit,
+  ) {}
+
+  /** Whether an answer can change while its token lives. */
+  get canChange(): boolean {
+    return this.checker.canChangeItsMind ?? true;
+  }
+
+  /**
+   * Asks whether the principal may do this. Returns the topic patterns it is narrowed to, or `null`.
+   * @throws SluiceError FORBIDDEN, also where a topic is named outright that is not among the permitted ones; AUTH_ERROR
+   */
+  async permit(question: PermissionQuestion): Promise<readonly string[] | null> {
+    const askedAt = performance.now();
+    const tell = (outcome: DecisionRecord['outcome'], granted: readonly string[] | null) => {
+      // A stream that stays as it is, also because nobody could be asked, is no news. One that is sent away is.
+      if (question.occasion === 'recheck' && outcome !== 'FORBIDDEN') return;
+      this.audit.record(
+        recordOf(question, this.checker.name ?? 'custom', outcome, granted, askedAt),
+      );
+    };
+    try {
+      const decision = await this.decide(question);
+      if (!decision.allowed) throw forbidden(question.permission);
+      // A copy: what is permitted must not change in the hands of whoever said so.
+      const permitted = decision.topics === undefined ? null : [...decision.topics];
+      checkTopics(question, permitted);
+      tell('ok', permitted);
+      return permitted;
+    } catch (error) {
+      tell(error instanceof SluiceError ? error.code : 'INTERNAL_ERROR', null);
+      throw error;
+    }
+  }
+
+  private async decide(question: PermissionQuestion): Promise<Decision> {
+    try {
+      const decision: unknown = await withDeadline((signal) =>
+        this.checker.check(question, signal),
+      );
+      if (isDecision(decision)) return decision;
+      throw new TypeError('the permission checker did not answer with a decision');
+    } catch (cause) {
+      throw new SluiceError('AUTH_ERROR', 'The permission cannot be checked right now.', {
+        cause,
+        retryAfterMs: spreadRetryMs(3_000),
+      });
+    }
+  }
+}
+
+/** Nothing that is merely truthy lets anybody in. */
+function isDecision(value: unknown): value is Decision {
+  if (typeof value !== 'object' || value === null) return false;
+  const { allowed, topics } = value as Partial<Decision>;
+  const isNarrowing =
+    Array.isArray(topics) &&
+    topics.length <= MAX_GRANTED &&
+    topics.every((topic) => typeof topic === 'string' && isPattern(topic));
+  return typeof allowed === 'boolean' && (topics === undefined || isNarrowing);
+}
+
+/** What is asked for must lie, at least in part, within what is permitted. */
+function checkTopics(
+  { topics, permission }: PermissionQuestion,
+  permitted: readonly string[] | null,
+) {
+  if (permitted === null) return;
+  const asked = topics ?? ['*'];
+  const isPermitted = (topic: string) =>
+    permitted.some((pattern) => patternsOverlap(pattern, topic));
+  if (!asked.every(isPermitted)) throw forbidden(permission);
+}
+
+async function withDeadline<T>(ask: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
+  const giveUp = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const late = new Error('the permission checker did not answer in time');
+      reject(late);
+      giveUp.abort(late);
+    }, DECISION_DEADLINE_MS);
+  });
+  try {
+    return await Promise.race([ask(giveUp.signal), deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function forbidden(permission: Permission): SluiceError {
+  return new SluiceError('FORBIDDEN', `"${permission}" was not granted here.`);
+}
+
+function recordOf(
+  { principal, workspace, permission, topics, requestId }: PermissionQuestion,
+  checker: string,
+  outcome: DecisionRecord['outcome'],
+  granted: readonly string[] | null,
+  askedAt: number,
+): DecisionRecord {
+  const { subject, issuer, clientId, tokenId } = principal;
+  return {
+    kind: 'decision',
+    requestId,
+    workspace,
+    subject,
+    issuer,
+    clientId,
+    tokenId,
+    permission,
+    topics,
+    checker,
+    outcome,
+    granted,
+    durationMs: Math.round(performance.now() - askedAt),
+  };
+}

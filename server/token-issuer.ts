@@ -1,0 +1,177 @@
+import { createSecretKey } from 'node:crypto';
+import { type Config, type EmbeddedIssuer, readConfig, type TrustedIssuer } from './config.js';
+import { SluiceError, spreadRetryMs } from './errors.js';
+import { permissionOf } from './gate/permission/permission-name.js';
+import {
+  checkWorkspaceClaim,
+  type IssuedToken,
+  signAccessToken,
+  type TokenRequest,
+} from './issuer/access-token.js';
+import type { TopicGrants } from './issuer/grant.js';
+import { openIssuer } from './issuer/issuer.js';
+
+export interface TokenIssuerOptions {
+  /**
+   * Settings by the names of docs/configuration.md, the same as the service's. `process.env` will do. Tokens are signed
+   * with JWT_SECRET where it is set, else with the keys of the embedded issuer in DATA_DIR.
+   */
+  readonly settings: Readonly<Record<string, string | undefined>>;
+}
+
+export interface TokenResponseRequest {
+  /** The application that asks: `client_id`. 1 to 256 characters without control characters. */
+  readonly clientId: string;
+  /** Who the token stands for: `sub`. Default: the client itself. */
+  readonly subject?: string;
+  /** Lifetime in seconds, up to TOKEN_MAX_LIFETIME_SECONDS. Default 900. */
+  readonly expiresIn?: number;
+  /**
+   * What is granted: `['subscribe', 'publish']` on all topics, or `{ orders: ['subscribe'] }` on topics that match a
+   * pattern. `subscribe` is short for `realtime:subscribe`.
+   */
+  readonly permissions: readonly string[] | TopicGrants;
+  /** The workspace that the token is good for; this or `workspaces` must be given. */
+  readonly workspace?: string;
+  readonly workspaces?: readonly string[];
+}
+
+/** What an application's own endpoint answers with. */
+export interface TokenResponse {
+  readonly token: string;
+  /** RFC 3339 */
+  readonly expiresAt: string;
+}
+
+/** Makes tokens for an application that has said to itself who its caller is. */
+export interface TokenIssuer {
+  /** @throws SluiceError INVALID_REQUEST naming what cannot stand, UNAVAILABLE if the keys cannot be used right now. */
+  generateTokenResponse(request: TokenResponseRequest): Promise<TokenResponse>;
+}
+
+type Sign = (request: TokenRequest) => IssuedToken;
+
+const DEFAULT_LIFETIME_SECONDS = 900;
+
+/**
+ * Makes access tokens for Sluice within an application, also beside a service that runs on the same DATA_DIR.
+ * @throws TypeError without settings, or where tokens come from an identity provider; ConfigError naming every setting
+ *   that cannot stand.
+ */
+export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
+  if (options?.settings === undefined) throw new TypeError('"settings" must be given');
+  const config = readConfig(options.settings);
+  const { maxLifetimeSeconds } = config.tokens;
+  const open = signerOf(config);
+  let signing: Promise<Sign> | null = null;
+
+  return {
+    async generateTokenResponse(request) {
+      const asked = readRequest(request, maxLifetimeSeconds);
+      signing ??= open();
+      const sign = await signing.catch((cause: unknown) => {
+        // What is repaired shall count with the next call.
+        signing = null;
+        throw new SluiceError('UNAVAILABLE', undefined, {
+          cause,
+          retryAfterMs: spreadRetryMs(5_000),
+        });
+      });
+      const { token, expiresAt } = sign(asked);
+      return { token, expiresAt: expiresAt.toISOString() };
+    },
+  };
+}
+
+/** How tokens are signed under these settings. */
+function signerOf({ dataDir, issuer: embedded, tokens }: Config): () => Promise<Sign> {
+  const { workspaceClaim } = tokens;
+  const [trusted] = tokens.trustedIssuers;
+  if (embedded === null && trusted?.keys.kind === 'secret') {
+    return signerBySecret(trusted, trusted.keys.secret, workspaceClaim);
+  }
+  if (embedded === null) {
+    throw new TypeError(
+      '"settings" name an identity provider, which makes the tokens; with JWT_SECRET, or with the embedded issuer, they can be made here',
+    );
+  }
+  return signerByKeys(embedded, dataDir, workspaceClaim);
+}
+
+function signerByKeys(
+  { issuer, audience }: EmbeddedIssuer,
+  dataDir: string,
+  workspaceClaim: string,
+): () => Promise<Sign> {
+  return async () => {
+    const opened = await openIssuer({ dataDir, issuer, audience, workspaceClaim });
+    return (request) => opened.issueToken(request);
+  };
+}
+
+function signerBySecret(
+  { issuer, audience }: TrustedIssuer,
+  secret: string,
+  workspaceClaim: string,
+): () => Promise<Sign> {
+  const terms = { issuer, audience, workspaceClaim };
+  const signer = {
+    key: createSecretKey(secret, 'utf8'),
+    algorithm: 'HS256' as const,
+    // There is one secret, so it needs no name.
+    keyId: null,
+  };
+  try {
+    checkWorkspaceClaim(terms);
+  } catch (cause) {
+    throw new TypeError('"settings": WORKSPACE_CLAIM names a claim that tokens have already', {
+      cause,
+    });
+  }
+  return async () => (request) => signAccessToken(request, terms, signer);
+}
+
+function readRequest(request: TokenResponseRequest, maxLifetimeSeconds: number): TokenRequest {
+  if (typeof request !== 'object' || request === null) throw invalid('the request is no object');
+  const { clientId, subject = clientId, expiresIn = DEFAULT_LIFETIME_SECONDS } = request;
+  if (typeof clientId !== 'string') throw invalid('clientId is not a text');
+  if (!Number.isSafeInteger(expiresIn) || expiresIn < 1 || expiresIn > maxLifetimeSeconds) {
+    throw invalid(
+      `expiresIn is not a whole number of seconds from 1 to ${maxLifetimeSeconds} (TOKEN_MAX_LIFETIME_SECONDS)`,
+    );
+  }
+  return {
+    subject,
+    clientId,
+    workspaces: readWorkspaces(request),
+    permissions: readPermissions(request.permissions),
+    lifetimeSeconds: expiresIn,
+  };
+}
+
+function readWorkspaces({ workspace, workspaces }: TokenResponseRequest): readonly string[] {
+  if ((workspace === undefined) === (workspaces === undefined)) {
+    throw invalid('either workspace or workspaces must be given');
+  }
+  return workspaces ?? [workspace as string];
+}
+
+/** With full names for short ones. What is no name stays as it is, and is refused with the rest. */
+function readPermissions(permissions: unknown): readonly string[] | TopicGrants {
+  if (Array.isArray(permissions)) return permissions.map(fullName);
+  if (typeof permissions !== 'object' || permissions === null) {
+    throw invalid('permissions is neither a list nor an object of topic patterns');
+  }
+  const entries = Object.entries(permissions).map(
+    ([pattern, names]) => [pattern, Array.isArray(names) ? names.map(fullName) : names] as const,
+  );
+  return Object.fromEntries(entries);
+}
+
+function fullName(name: unknown): string {
+  return permissionOf(name) ?? (typeof name === 'string' ? name : '');
+}
+
+function invalid(fault: string): SluiceError {
+  return new SluiceError('INVALID_REQUEST', fault);
+}
