@@ -10,53 +10,93 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SWITCHES } from './switches.js';
 
 /** @typedef {import('./switches.d.ts').Switch} Switch */
+/** @typedef {{ passed: string[], failed: string[] }} Outcome The full titles of the tests that ran. */
 
 const ROOT = join(import.meta.dirname, '../..');
-const RUN_DEADLINE_MS = 120_000;
+const RUN_DEADLINE_MS = 180_000;
+const MAX_WORKERS = 4;
 const JEST = ['--disable-warning=ExperimentalWarning', '--experimental-vm-modules'];
 
 const wanted = process.argv.slice(2);
 const switches = SWITCHES.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
-const copy = mkdtempSync(join(tmpdir(), 'sluice-mutants-'));
+const copies = Array.from({ length: Math.min(MAX_WORKERS, availableParallelism()) }, copySources);
 try {
-  copySources();
-  process.exitCode = (await runAll()) ? 0 : 1;
-} finally {
-  rmSync(copy, { recursive: true, force: true });
-}
-
-async function runAll() {
-  /** @type {string[]} */
-  const survivors = [];
-  for (const [index, mutant] of switches.entries()) {
-    const fault = await faultOf(mutant);
-    if (fault !== null) survivors.push(mutant.name);
-    const outcome = fault === null ? 'noticed' : `NOT NOTICED: ${fault}`;
-    process.stdout.write(`${index + 1}/${switches.length} ${mutant.name}: ${outcome}\n`);
-  }
+  const intact = await inTurn([...new Set(switches.map(({ test }) => test))], runIntact);
+  const faults = await inTurn(switches, (mutant, copy) => tryOne(mutant, copy, new Map(intact)));
+  const survivors = faults.filter((fault) => fault !== null);
   process.stdout.write(`${switches.length - survivors.length} of ${switches.length} noticed\n`);
-  return switches.length > 0 && survivors.length === 0;
+  for (const survivor of survivors) process.stdout.write(`NOT NOTICED ${survivor}\n`);
+  process.exitCode = switches.length > 0 && survivors.length === 0 ? 0 : 1;
+} finally {
+  for (const copy of copies) rmSync(copy, { recursive: true, force: true });
 }
 
-/** Why the loss of this check would pass unnoticed; `null` if it would not. */
-async function faultOf(/** @type {Switch} */ { file, code, off, test, title }) {
+/**
+ * Works through the items, as many at once as there are copies.
+ * @template Item, Result
+ * @param {readonly Item[]} items
+ * @param {(item: Item, copy: string) => Promise<Result>} work
+ * @returns {Promise<Result[]>} in the order of the items
+ */
+async function inTurn(items, work) {
+  /** @type {Result[]} */
+  const results = [];
+  const queue = items.entries();
+  await Promise.all(
+    copies.map(async (copy) => {
+      for (const [index, item] of queue) results[index] = await work(item, copy);
+    }),
+  );
+  return results;
+}
+
+/**
+ * @param {string} test
+ * @param {string} copy
+ * @returns {Promise<[string, Outcome]>}
+ */
+async function runIntact(test, copy) {
+  return [test, await runTest(test, '', copy)];
+}
+
+/**
+ * @param {Switch} mutant
+ * @param {string} copy
+ * @param {Map<string, Outcome>} intact
+ * @returns {Promise<string | null>} why the loss of this check would pass unnoticed; `null` if it would not
+ */
+async function tryOne(mutant, copy, intact) {
+  const fault = await faultOf(mutant, copy, intact.get(mutant.test)).catch(String);
+  process.stdout.write(`${fault === null ? 'noticed' : 'NOT NOTICED'}: ${mutant.name}\n`);
+  return fault === null ? null : `${mutant.name}: ${fault}`;
+}
+
+/**
+ * @param {Switch} mutant
+ * @param {string} copy
+ * @param {Outcome | undefined} intact
+ * @returns {Promise<string | null>}
+ */
+async function faultOf({ file, code, off, test, title }, copy, intact) {
+  const holds = (/** @type {string} */ full) => full.includes(title);
+  if (!intact?.passed.some(holds) || intact.failed.some(holds)) {
+    return 'the test does not pass with the check on';
+  }
   const path = join(copy, file);
   const source = readFileSync(path, 'utf8');
   if (source.split(code).length !== 2) return `the code does not stand once in ${file}`;
-  const intact = await runTest(test, title);
-  if (intact.passed === 0 || intact.failed > 0) return 'the test does not pass with the check on';
   writeFileSync(
     path,
     source.replace(code, () => off),
   );
   try {
-    const broken = await runTest(test, title);
-    return broken.failed > 0 ? null : 'the test passes without the check';
+    const broken = await runTest(test, title, copy);
+    return broken.failed.some(holds) ? null : 'the test passes without the check';
   } finally {
     writeFileSync(path, source);
   }
@@ -64,45 +104,57 @@ async function faultOf(/** @type {Switch} */ { file, code, off, test, title }) {
 
 /**
  * @param {string} test path of the test file
- * @param {string} title of the tests to run, or a part of it
- * @returns {Promise<{ passed: number, failed: number }>}
+ * @param {string} title of the tests to run, or a part of it; empty for all
+ * @param {string} copy
+ * @returns {Promise<Outcome>}
  */
-function runTest(test, title) {
-  if (test.startsWith('test/e2e/')) buildService();
+function runTest(test, title, copy) {
+  // The tests of the whole service run what was built.
+  if (test.startsWith('test/e2e/')) build(copy);
   const pattern = title.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const args = ['node_modules/jest/bin/jest.js', test, '-t', pattern, '--json', '--silent'];
+  const chosen = title === '' ? [] : ['-t', pattern];
+  const args = ['node_modules/jest/bin/jest.js', test, ...chosen, '--json', '--silent', '-w', '1'];
   return new Promise((resolve, reject) => {
     execFile(
       process.execPath,
       [...JEST, ...args],
-      { cwd: copy, timeout: RUN_DEADLINE_MS, maxBuffer: 64 * 1024 * 1024 },
+      // Asked to end, Jest lets its tests put away what they started.
+      { cwd: copy, timeout: RUN_DEADLINE_MS, killSignal: 'SIGINT', maxBuffer: 64 * 1024 * 1024 },
       (error, stdout) => {
         try {
-          const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(stdout);
-          // A file that cannot be loaded has noticed nothing.
-          if (numRuntimeErrorTestSuites > 0) throw new Error(`${test} cannot be run`);
-          resolve({ passed: numPassedTests, failed: numFailedTests });
-        } catch (fault) {
-          reject(error ?? fault);
+          resolve(outcomeOf(JSON.parse(stdout)));
+        } catch {
+          reject(error ?? new Error(`${test} cannot be run`));
         }
       },
     );
   });
 }
 
-/** The tests of the whole service run what was built. Types need not fit for that. */
-function buildService() {
+/**
+ * @param {{ numRuntimeErrorTestSuites: number, testResults: { assertionResults: { status: string, fullName: string }[] }[] }} report
+ * @returns {Outcome}
+ */
+function outcomeOf({ numRuntimeErrorTestSuites, testResults }) {
+  // A file that cannot be loaded has noticed nothing.
+  if (numRuntimeErrorTestSuites > 0) throw new Error('a file of tests cannot be loaded');
+  const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+  const titles = (/** @type {string} */ status) =>
+    tests.filter((test) => test.status === status).map(({ fullName }) => fullName);
+  return { passed: titles('passed'), failed: titles('failed') };
+}
+
+function build(/** @type {string} */ copy) {
   try {
-    execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b', 'server'], {
-      cwd: copy,
-      stdio: 'ignore',
-    });
+    const args = ['node_modules/typescript/bin/tsc', '-b', 'protocol', 'server', 'sdk'];
+    execFileSync(process.execPath, args, { cwd: copy, stdio: 'ignore' });
   } catch {
-    // It has written its files all the same.
+    // Types that do not fit any more are no matter here: the files are written all the same.
   }
 }
 
 function copySources() {
+  const copy = mkdtempSync(join(tmpdir(), 'sluice-mutants-'));
   const list = ['ls-files', '--cached', '--others', '--exclude-standard', '-z'];
   const files = execFileSync('git', list, { cwd: ROOT, encoding: 'utf8' }).split('\0');
   for (const file of files) {
@@ -110,4 +162,5 @@ function copySources() {
     if (file !== '' && existsSync(source)) cpSync(source, join(copy, file));
   }
   symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  return copy;
 }

@@ -278,7 +278,7 @@ export const PERMISSION_SWITCHES = [
     file: 'server/gate/permission/policy-rules.ts',
     code: 'if (count === 0 && faults',
     off: 'if (count < 0 && faults',
-    test: 'server/gate/permission/casbin-permission-checker.test.ts',
+    test: 'server/gate/permission/policy-rules.test.ts',
     title: 'is refused where there is no rule in it',
   },
   {
@@ -286,7 +286,7 @@ export const PERMISSION_SWITCHES = [
     file: 'server/gate/permission/policy-rules.ts',
     code: 'if (count > MAX_RULES)',
     off: 'if (count > MAX_RULES * 1e9)',
-    test: 'server/gate/permission/casbin-permission-checker.test.ts',
+    test: 'server/gate/permission/policy-rules.test.ts',
     title: 'too many rules in it',
   },
   {
@@ -318,7 +318,7 @@ export const PERMISSION_SWITCHES = [
     file: 'server/ops/line-writer.ts',
     code: "'a', 0o600",
     off: "'a', 0o666",
-    test: 'server/ops/audit-log.test.ts',
+    test: 'server/ops/line-writer.test.ts',
     title: 'makes a file that its owner alone may read',
   },
   {
