@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Router } from 'express';
 import type { Config, KeySource } from './config.js';
 import { Admissions } from './gate/admission/admissions.js';
+import { CountedVerifier } from './gate/admission/counted-verifier.js';
 import { MemoryStreamTokenStore } from './gate/admission/memory-stream-token-store.js';
 import { createStreamTokens } from './gate/admission/stream-tokens.js';
 import { WindowedFailedAttempts } from './gate/admission/windowed-failed-attempts.js';
@@ -76,12 +77,12 @@ export async function compose(
     maxPerMinute: config.admission.maxFailedAttemptsPerMinute,
   });
   const verifier = new JwtTokenVerifier(issuerKeysOf(config, issuer, log), config.tokens);
+  const tokens = new CountedVerifier(verifier, failedAttempts);
   const gate = new Gate({
-    verifier,
+    tokens,
     permissions,
     revocations,
     streamTokens,
-    failedAttempts,
     queryTokens: config.queryTokens,
   });
   const admissions = new Admissions({
@@ -121,7 +122,7 @@ export async function compose(
         issuerName: embedded.issuer,
         isExposed: embedded.isExposed,
         clients,
-        verifier,
+        tokens,
         revocations,
         failedAttempts,
         lifetimeSeconds: Math.min(TOKEN_LIFETIME_SECONDS, maxLifetimeSeconds),

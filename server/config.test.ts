@@ -215,7 +215,7 @@ describe('the configuration', () => {
     [
       'the embedded issuer on a network',
       { HOST: '0.0.0.0' },
-      ['HOST', 'ISSUER_EXPOSED', 'JWKS_URI'],
+      ['HOST', 'ISSUER_EXPOSED', 'TOKEN_ISSUER'],
     ],
     ['the embedded issuer on a name', { HOST: 'localhost.example' }, ['HOST', 'ISSUER_EXPOSED']],
   ])('names the settings of a conflict: %s', (_, settings, names) => {
@@ -299,7 +299,7 @@ describe('the issuers that are trusted', () => {
 
   it.each([
     'short',
-    'x'.repeat(31),
+    SECRET.slice(0, 31),
     'a'.repeat(64),
     'password'.repeat(8),
     'secret'.repeat(700),
@@ -375,6 +375,7 @@ describe('the issuers that are trusted', () => {
       { ...EXTERNAL, TOKEN_ISSUER: 'urn:sluice:embedded', ISSUER_ENABLED: 'true' },
       /^TOKEN_ISSUER names the embedded issuer/,
     ],
+    ['a token for no decision point', { AUTHZEN_TOKEN: 'abc' }, /^AUTHZEN_TOKEN is set without/],
     [
       'a policy file beside AuthZEN',
       { AUTHZEN_URL: 'https://iam.example', POLICY_FILE: 'p.csv' },

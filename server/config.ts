@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { isLoopback, SettingReader } from './config/setting-reader.js';
 import { readTrustedIssuers, type TrustedIssuer } from './config/trusted-issuers.js';
 import { readTrustedProxies, type TrustedProxies } from './config/trusted-proxies.js';
+import { deepFreeze } from './deep-freeze.js';
 
 export { EMBEDDED_ISSUER, type KeySource, type TrustedIssuer } from './config/trusted-issuers.js';
 export type { TrustedProxies } from './config/trusted-proxies.js';
@@ -11,7 +12,7 @@ export type { TrustedProxies } from './config/trusted-proxies.js';
 export const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** The claims that the embedded issuer writes beside those that name workspaces. */
@@ -155,7 +156,7 @@ export function readConfig(env: Environment): Config {
   }
   if (issuer !== null && !isLoopback(host) && !issuer.isExposed) {
     faults.push(
-      'HOST is not a loopback address while the embedded issuer runs; set JWKS_URI to use an identity provider, or ISSUER_EXPOSED=true to offer the issuer to the network',
+      'HOST is not a loopback address while the embedded issuer runs; set TOKEN_ISSUER and TOKEN_AUDIENCE to use an identity provider, or ISSUER_EXPOSED=true to offer the issuer to the network',
     );
   }
 
@@ -240,6 +241,10 @@ function readPermissionSource(read: SettingReader): PermissionSource {
   if (read.isSet('AUTHZEN_URL') && path !== '') {
     read.refuse('POLICY_FILE is set beside AUTHZEN_URL: permissions come from one or the other');
   }
+  if (token !== null && !read.isSet('AUTHZEN_URL')) {
+    // Without its address the decision point would not be asked, and the token would decide.
+    read.refuse('AUTHZEN_TOKEN is set without AUTHZEN_URL');
+  }
   if (url !== null) return { kind: 'authzen', url, token, deadlineMs, cacheMs };
   return path === '' ? { kind: 'claims' } : { kind: 'policy-file', path: resolve(path) };
 }
@@ -247,11 +252,4 @@ function readPermissionSource(read: SettingReader): PermissionSource {
 /** The address the service is reached at from this machine. */
 export function localUrl(host: string, port: number): string {
   return `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
-}
-
-function deepFreeze<T extends object>(value: T): T {
-  for (const member of Object.values(value)) {
-    if (typeof member === 'object' && member !== null) deepFreeze(member);
-  }
-  return Object.freeze(value);
 }

@@ -12,8 +12,9 @@ import { createLog, type Log } from './ops/log.js';
 
 export interface RealtimeRouterOptions {
   /**
-   * Settings by the names of docs/configuration.md, such as `{ JWKS_URI, TOKEN_ISSUER, TOKEN_AUDIENCE, DATA_DIR }`.
-   * `process.env` will do. HOST, PORT, LOG_LEVEL and DRAIN_MS have no effect here: listening is the application's.
+   * Settings by the names of docs/configuration.md, such as `{ TOKEN_ISSUER, TOKEN_AUDIENCE, DATA_DIR }`.
+   * `process.env` will do. HOST, PORT, LOG_LEVEL, DRAIN_MS and TRUST_PROXY have no effect here: listening, and whom
+   * Express trusts, is the application's. AUDIT_LOG is `off` here unless it is set.
    */
   readonly settings: Readonly<Record<string, string | undefined>>;
   /**
@@ -46,7 +47,7 @@ export function createRealtimeRouter(options: RealtimeRouterOptions): RealtimeRo
   if (options?.settings === undefined) throw new TypeError('"settings" must be given');
   const log = options.log ?? createLog('error');
   const { permissionChecker } = options;
-  const config = readConfig(options.settings);
+  const config = readConfig(withQuietAudit(options.settings));
   checkPermissionChecker(permissionChecker, config);
   const service = compose(config, log, { permissionChecker });
   const ready = service.then(() => {});
@@ -92,6 +93,11 @@ function checkPermissionChecker(
   if (permissions.kind !== 'claims') {
     throw new TypeError('"permissionChecker" is given beside AUTHZEN_URL or POLICY_FILE');
   }
+}
+
+/** Standard error is the application's own. */
+function withQuietAudit(settings: RealtimeRouterOptions['settings']) {
+  return { ...settings, AUDIT_LOG: settings['AUDIT_LOG']?.trim() || 'off' };
 }
 
 function cannotServe(cause: unknown): never {

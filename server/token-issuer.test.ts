@@ -67,6 +67,13 @@ describe('createTokenIssuer', () => {
     });
   });
 
+  it('lives as long as a token may, where that is less than the usual life', async () => {
+    const settings = { DATA_DIR: dataDir, TOKEN_MAX_LIFETIME_SECONDS: '600' };
+    const { token } = await createTokenIssuer({ settings }).generateTokenResponse(REQUEST);
+    const { iat, exp } = claimsOf(token) as { iat: number; exp: number };
+    expect(exp - iat).toBe(600);
+  });
+
   it('names several workspaces', async () => {
     const { workspace: _, ...request } = REQUEST;
     const { token } = await issuer.generateTokenResponse({ ...request, workspaces: ['a', 'b'] });

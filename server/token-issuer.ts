@@ -24,7 +24,7 @@ export interface TokenResponseRequest {
   readonly clientId: string;
   /** Who the token stands for: `sub`. Default: the client itself. */
   readonly subject?: string;
-  /** Lifetime in seconds, up to TOKEN_MAX_LIFETIME_SECONDS. Default 900. */
+  /** Lifetime in seconds, up to TOKEN_MAX_LIFETIME_SECONDS. Default 900, or that if it is less. */
   readonly expiresIn?: number;
   /**
    * What is granted: `['subscribe', 'publish']` on all topics, or `{ orders: ['subscribe'] }` on topics that match a
@@ -133,7 +133,8 @@ function signerBySecret(
 
 function readRequest(request: TokenResponseRequest, maxLifetimeSeconds: number): TokenRequest {
   if (typeof request !== 'object' || request === null) throw invalid('the request is no object');
-  const { clientId, subject = clientId, expiresIn = DEFAULT_LIFETIME_SECONDS } = request;
+  const { clientId, subject = clientId } = request;
+  const { expiresIn = Math.min(DEFAULT_LIFETIME_SECONDS, maxLifetimeSeconds) } = request;
   if (typeof clientId !== 'string') throw invalid('clientId is not a text');
   if (!Number.isSafeInteger(expiresIn) || expiresIn < 1 || expiresIn > maxLifetimeSeconds) {
     throw invalid(

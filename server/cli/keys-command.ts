@@ -27,8 +27,9 @@ The keys are in DATA_DIR. A running service sees every change within a second.
 It reads the same settings as the service: DATA_DIR, TOKEN_MAX_LIFETIME_SECONDS,
 CLOCK_TOLERANCE_SECONDS.
 
-After a key has leaked: sluice keys rotate --signs-in 0, then
-sluice keys retire --even-if-tokens-live
+After a key has leaked, all that lay with it have: retire the next key, if one waits, by
+sluice keys retire --kid <kid> --even-if-tokens-live; then sluice keys rotate --signs-in 0;
+then sluice keys retire --even-if-tokens-live
 `,
 
   async run([action, ...args], context) {

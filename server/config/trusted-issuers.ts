@@ -36,7 +36,9 @@ export function readTrustedIssuers(read: SettingReader): readonly TrustedIssuer[
   const isEmbedded = read.flag('ISSUER_ENABLED', outside.length === 0);
   if (!isEmbedded) {
     if (outside.length === 0) {
-      read.refuse('JWKS_URI must be set when ISSUER_ENABLED is false: there would be no keys');
+      read.refuse(
+        'ISSUER_ENABLED is false and no issuer is named (TOKEN_ISSUER, JWKS_URI, JWT_SECRET or TOKEN_ISSUERS): there would be no keys',
+      );
     }
     return outside;
   }

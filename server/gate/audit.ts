@@ -18,7 +18,10 @@ export interface DecisionRecord extends AuditedPrincipal {
   readonly topics: readonly string[] | null;
   /** The name of the checker. */
   readonly checker: string;
-  /** `ok`, FORBIDDEN, or AUTH_ERROR where it could not say. */
+  /**
+   * `ok`; FORBIDDEN; AUTH_ERROR where it could not say. Of an open stream that is ended: the code of its end, which is
+   * UNAVAILABLE where it may come back to less.
+   */
   readonly outcome: 'ok' | ServiceErrorCode;
   /** Topics that an allowed principal was narrowed to; `null` for no narrowing. */
   readonly granted: readonly string[] | null;

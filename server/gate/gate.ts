@@ -1,14 +1,13 @@
 import { isWorkspace } from '@sluice/protocol';
 import type { QueryTokenRules } from '../config.js';
 import { SluiceError } from '../errors.js';
-import type { FailedAttempts } from './admission/failed-attempts.js';
+import type { CountedVerifier } from './admission/counted-verifier.js';
 import type { StreamTokens } from './admission/stream-tokens.js';
 import type { PermissionQuestion } from './permission/permission-checker.js';
 import type { Permissions } from './permission/permissions.js';
 import type { Principal } from './principal.js';
 import type { Revocations } from './revocation/revocations.js';
 import { type FoundToken, findToken, type TokenCarrier } from './token/find-token.js';
-import type { TokenVerifier } from './token/token-verifier.js';
 
 /** What the gate looks at of a request. */
 export interface GateRequest extends TokenCarrier {
@@ -22,11 +21,10 @@ export interface GateRequest extends TokenCarrier {
 }
 
 export interface GateParts {
-  readonly verifier: TokenVerifier;
+  readonly tokens: CountedVerifier;
   readonly permissions: Permissions;
   readonly revocations: Revocations;
   readonly streamTokens: StreamTokens;
-  readonly failedAttempts: FailedAttempts;
   readonly queryTokens: QueryTokenRules;
 }
 
@@ -72,35 +70,23 @@ export class Gate {
     request: GateRequest,
     redeemsStreamToken: boolean,
   ): Promise<Principal> {
-    const { verifier, streamTokens, failedAttempts } = this.parts;
-    this.checkPlace(found);
-    // Tokens that were verified before cost nothing to know again: their bearers do not pay for those who guess.
-    if (found.kind === 'access' && !verifier.remembers(found.token)) {
-      failedAttempts.check(request.address);
+    const { tokens, streamTokens } = this.parts;
+    if (found.kind === 'access') {
+      this.checkPlace(found);
+      const principal = await tokens.verify(found.token, request.address);
+      this.checkLifetime(found, principal);
+      return principal;
     }
-    try {
-      if (found.kind === 'access') {
-        const principal = await verifier.verify(found.token);
-        this.checkLifetime(found, principal);
-        return principal;
-      }
-      if (!redeemsStreamToken) {
-        throw new SluiceError(
-          'INVALID_TOKEN',
-          'A stream token is good for opening a stream alone.',
-        );
-      }
-      return await streamTokens.redeem(found.token, request);
-    } catch (error) {
-      // A browser shows its used stream token again each time its EventSource reconnects, and 256 bits cannot be guessed.
-      const isGuess = found.kind === 'access' && error instanceof SluiceError;
-      if (isGuess && error.code === 'INVALID_TOKEN') failedAttempts.note(request.address);
-      throw error;
+    if (!redeemsStreamToken) {
+      throw new SluiceError('INVALID_TOKEN', 'A stream token is good for opening a stream alone.');
     }
+    // Not counted: a browser shows its used stream token again whenever its EventSource reconnects, and nobody guesses
+    // 256 bits.
+    return streamTokens.redeem(found.token, request);
   }
 
-  private checkPlace({ kind, isInQuery }: FoundToken): void {
-    if (kind === 'access' && isInQuery && !this.parts.queryTokens.areAccepted) {
+  private checkPlace({ isInQuery }: FoundToken): void {
+    if (isInQuery && !this.parts.queryTokens.areAccepted) {
       throw new SluiceError(
         'INVALID_REQUEST',
         'Access tokens are not accepted in the address here; use the Authorization header or a stream token.',

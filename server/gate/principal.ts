@@ -16,3 +16,8 @@ export interface Principal {
   /** All claims of the token, frozen. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
+
+/** Two issuers may each have an alice: a subject is its issuer's own. */
+export function subjectKey({ issuer, subject }: Pick<Principal, 'issuer' | 'subject'>): string {
+  return JSON.stringify([issuer, subject]);
+}

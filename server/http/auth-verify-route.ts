@@ -1,11 +1,10 @@
 import { PARAMETERS } from '@sluice/protocol';
 import type { Request, Response } from 'express';
 import { SluiceError } from '../errors.js';
-import type { FailedAttempts } from '../gate/admission/failed-attempts.js';
+import type { CountedVerifier } from '../gate/admission/counted-verifier.js';
 import type { Principal } from '../gate/principal.js';
 import type { Revocations } from '../gate/revocation/revocations.js';
 import { findToken, MAX_TOKEN_LENGTH } from '../gate/token/find-token.js';
-import type { TokenVerifier } from '../gate/token/token-verifier.js';
 import { membersOf } from './auth-body.js';
 import { createJsonBodyReader, type JsonBodyReader } from './json-body.js';
 import { addressOf, queryOf } from './request.js';
@@ -14,31 +13,17 @@ import { addressOf, queryOf } from './request.js';
 const MAX_BODY_BYTES = MAX_TOKEN_LENGTH + 1_024;
 
 export interface AuthVerifyParts {
-  readonly verifier: TokenVerifier;
+  readonly tokens: CountedVerifier;
   readonly revocations: Revocations;
-  readonly failedAttempts: FailedAttempts;
 }
 
 /** `POST /auth/verify`: what a token says, if it holds. */
-export function createAuthVerifyRoute({ verifier, revocations, failedAttempts }: AuthVerifyParts) {
+export function createAuthVerifyRoute({ tokens, revocations }: AuthVerifyParts) {
   const readBody = createJsonBodyReader(MAX_BODY_BYTES);
-
-  async function verify(token: string, address: string): Promise<Principal> {
-    // As at the gate: what was verified before is known again without work.
-    if (!verifier.remembers(token)) failedAttempts.check(address);
-    try {
-      return await verifier.verify(token);
-    } catch (error) {
-      if (error instanceof SluiceError && error.code === 'INVALID_TOKEN') {
-        failedAttempts.note(address);
-      }
-      throw error;
-    }
-  }
 
   return async (request: Request, response: Response): Promise<void> => {
     const token = await readToken(request, response, readBody);
-    const principal = await verify(token, addressOf(request));
+    const principal = await tokens.verify(token, addressOf(request));
     checkRevocations(principal, revocations);
     const { claims, expiresAt } = principal;
     response

@@ -3,7 +3,7 @@ import express, { type Request, type Response } from 'express';
 import type { PublishLimits } from '../config.js';
 import { SluiceError } from '../errors.js';
 import type { Gate } from '../gate/gate.js';
-import type { Principal } from '../gate/principal.js';
+import { type Principal, subjectKey } from '../gate/principal.js';
 import type { Idempotency } from '../log/event-log.js';
 import type { Publisher } from '../log/publisher.js';
 import { type Media, mediaOf, readEventBody } from './event-body.js';
@@ -87,11 +87,11 @@ function readIdempotencyKey(request: Request): string | null {
 
 /** A key is its publisher's own: another one that chose the same is not answered with this one's events. */
 function idempotencyOf(
-  { subject }: Principal,
+  principal: Principal,
   key: string,
   { form }: Media,
   body: Buffer,
 ): Idempotency {
   const fingerprint = createHash('sha256').update(`${form}\n`).update(body).digest();
-  return { key: `${subject}\n${key}`, fingerprint };
+  return { key: `${subjectKey(principal)}\n${key}`, fingerprint };
 }

@@ -49,6 +49,8 @@ export interface KeyRotation {
   retire(options: RetireOptions): Promise<readonly string[]>;
 }
 
+const NEXT_WAITS =
+  'the next key waits for its time already; after a leak, retire it with --kid and --even-if-tokens-live';
 /** A running issuer may sign with the key before for so long, until it looks at the file again. */
 const LATE_SIGNATURE_MS = 1_000;
 
@@ -80,7 +82,7 @@ export function openKeyRotation(options: KeyRotationOptions): KeyRotation {
       await change((keys) => {
         const now = Date.now();
         const signing = signingKeyOf(keys, now);
-        if (keys.at(-1) !== signing) throw refused('the next key waits for its time already');
+        if (keys.at(-1) !== signing) throw refused(NEXT_WAITS);
         if (keys.length >= MAX_KEYS) {
           throw refused(`there are ${MAX_KEYS} keys already; retire some first`);
         }
@@ -94,13 +96,16 @@ export function openKeyRotation(options: KeyRotationOptions): KeyRotation {
       return added;
     },
 
-    async retire({ kid, evenIfTokensLive }) {
+    async retire(options) {
+      const { kid } = options;
       let retired: readonly string[] = [];
       const choose = (keys: SigningKeys) => {
         const statuses = statusesOf(keys, lifeMs);
-        retired = (kid === undefined ? statuses : [named(statuses, kid)])
-          .filter((status) => mayGo(status, evenIfTokensLive, kid !== undefined))
-          .map((status) => status.kid);
+        const asked = kid === undefined ? statuses : [named(statuses, kid)];
+        const reasons = asked.map((status) => reasonToStay(status, options));
+        const [reason] = reasons;
+        if (kid !== undefined && typeof reason === 'string') throw refused(reason);
+        retired = asked.filter((_, index) => reasons[index] === null).map((status) => status.kid);
       };
       const file = await readPrivateFile(path);
       if (file === null) throw noKeys();
@@ -122,22 +127,19 @@ function named(statuses: readonly KeyStatus[], kid: string): KeyStatus {
   return status;
 }
 
-/** @throws SluiceError INVALID_REQUEST if it must stay and that is to be told. */
-function mayGo(
+/** Why a key is needed; `null` if it may go. */
+function reasonToStay(
   { state, retirableAt }: KeyStatus,
-  evenIfTokensLive: boolean,
-  isTold: boolean,
-): boolean {
-  const fault =
-    state === 'signing'
-      ? 'the key signs; rotate first'
-      : state === 'next'
-        ? 'the key is the next to sign'
-        : !evenIfTokensLive && Date.parse(retirableAt ?? '') > Date.now()
-          ? `tokens of the key may live until ${retirableAt}`
-          : null;
-  if (fault !== null && isTold) throw refused(fault);
-  return fault === null;
+  { kid, evenIfTokensLive }: RetireOptions,
+): string | null {
+  if (state === 'signing') return 'the key signs; rotate first';
+  if (state === 'next') {
+    // After a leak nothing that lay in the file is good any more, the next key neither. It goes only by its name.
+    const isMeant = kid !== undefined && evenIfTokensLive;
+    return isMeant ? null : 'the key is the next to sign';
+  }
+  const isNeeded = !evenIfTokensLive && Date.parse(retirableAt ?? '') > Date.now();
+  return isNeeded ? `tokens of the key may live until ${retirableAt}` : null;
 }
 
 function statusesOf(keys: SigningKeys, lifeMs: number): readonly KeyStatus[] {

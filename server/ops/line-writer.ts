@@ -9,6 +9,8 @@ const STDERR = 2;
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 /** How long a place that cannot be written to is left alone. */
 const RETRY_MS = 500;
+/** How long lines are gathered, so that many of them are one write. */
+const GATHER_MS = 10;
 /** A pipe that is full for the moment is no failure. */
 const FULL_PIPE_MS = 20;
 
@@ -78,6 +80,7 @@ export class LineWriter {
 
   private async drain(): Promise<void> {
     while (this.waiting.length > 0) {
+      if (!this.isClosed) await pause(GATHER_MS);
       const bytes = Buffer.from(this.waiting.join(''));
       this.waiting = [];
       await this.writeAll(bytes);

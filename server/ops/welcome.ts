@@ -42,12 +42,12 @@ function firstSteps(
     ...(url === DEFAULT_URL ? [] : [`  export SLUICE_URL=${url}`]),
     // The command reads the keys from the data folder, wherever it is called.
     `  export SLUICE_TOKEN=$(DATA_DIR=${quoted(dataDir)} npx sluice token --workspace acme --subject alice --permissions realtime:subscribe,realtime:publish)`,
-    `  curl -N "${url}${eventsPath('acme')}?access_token=$SLUICE_TOKEN"`,
+    `  curl -N -H "Authorization: Bearer $SLUICE_TOKEN" ${url}${eventsPath('acme')}`,
     '',
     isExposed
       ? `Warning: the embedded issuer, which is for one machine, answers all that reach ${host} (ISSUER_EXPOSED).`
       : 'Warning: tokens come from the embedded issuer, which is for one machine.',
-    'To use an identity provider, set JWKS_URI, TOKEN_ISSUER and TOKEN_AUDIENCE.',
+    'To use an identity provider, set TOKEN_ISSUER to its address, and TOKEN_AUDIENCE.',
   ];
 }
 

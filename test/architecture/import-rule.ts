@@ -28,8 +28,13 @@ export const IMPORT_RULES: readonly Rule[] = [
 
   { of: 'server/errors.ts', may: ['@sluice/protocol'], packages: [] },
   { of: 'server/json.ts', may: [], packages: [] },
+  { of: 'server/deep-freeze.ts', may: [], packages: [] },
   { of: 'server/deadlines.ts', may: [], packages: [] },
-  { of: 'server/config.ts', may: ['server/config/', '@sluice/protocol'], packages: 'declared' },
+  {
+    of: 'server/config.ts',
+    may: ['server/config/', 'server/deep-freeze.ts', '@sluice/protocol'],
+    packages: 'declared',
+  },
   { of: 'server/config/', may: ['server/config/'], packages: 'declared' },
   {
     // It is kept as the log is.
@@ -47,6 +52,7 @@ export const IMPORT_RULES: readonly Rule[] = [
     may: [
       'server/gate/',
       'server/errors.ts',
+      'server/deep-freeze.ts',
       'server/json.ts',
       'server/deadlines.ts',
       'type server/config.ts',

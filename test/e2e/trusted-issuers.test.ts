@@ -62,6 +62,26 @@ describe('several issuers', () => {
     }
   });
 
+  it('do not share the idempotency keys of those who are called alike', async () => {
+    const publish = async (token: string) => {
+      const response = await fetch(service.url + EVENTS, {
+        method: 'POST',
+        headers: {
+          Authorization: `Bearer ${token}`,
+          'Content-Type': 'application/json',
+          'Idempotency-Key': 'same',
+        },
+        body: '{"topic":"orders","type":"order.created","data":1}',
+      });
+      expect(response.status).toBe(201);
+      return response.headers.get('idempotency-replayed');
+    };
+    expect(await publish(one.mint())).toBeNull();
+    expect(await publish(other.mint())).toBeNull();
+    expect(await publish(one.mint({ sub: 'bob' }))).toBeNull();
+    expect(await publish(one.mint())).toBe('true');
+  });
+
   it.each<[string, () => string]>([
     ['by the key of another, of the same name', () => one.mint({}, { key: shared(other) })],
     [

@@ -1,11 +1,14 @@
 import type { AdmissionLimits } from '../../server/config.js';
 import { SluiceError } from '../../server/errors.js';
+import { CountedVerifier } from '../../server/gate/admission/counted-verifier.js';
+import type { FailedAttempts } from '../../server/gate/admission/failed-attempts.js';
 import { silentAudit } from '../../server/gate/audit.js';
 import { Gate, type GateParts, type GateRequest } from '../../server/gate/gate.js';
 import { claimsPermissionChecker } from '../../server/gate/permission/claims-permission-checker.js';
 import type { PermissionQuestion } from '../../server/gate/permission/permission-checker.js';
 import { Permissions } from '../../server/gate/permission/permissions.js';
 import type { Principal } from '../../server/gate/principal.js';
+import type { TokenVerifier } from '../../server/gate/token/token-verifier.js';
 
 // Parts of the gate that a test is not about, each as plain as it can be.
 
@@ -50,17 +53,25 @@ export const NO_LIMITS: AdmissionLimits = {
   maxFailedAttemptsPerMinute: null,
 };
 
+interface TestGateParts extends Partial<GateParts> {
+  readonly verifier?: TokenVerifier;
+  readonly failedAttempts?: FailedAttempts;
+}
+
 /** A gate that takes every token for one of alice, and revokes and counts nothing. */
-export function testGate(parts: Partial<GateParts> = {}): Gate {
+export function testGate({
+  verifier = { verify: async () => ALICE, remembers: () => false },
+  failedAttempts = { check() {}, note() {} },
+  ...parts
+}: TestGateParts = {}): Gate {
   return new Gate({
-    verifier: { verify: async () => ALICE, remembers: () => false },
+    tokens: new CountedVerifier(verifier, failedAttempts),
     permissions: new Permissions(claimsPermissionChecker, silentAudit),
     revocations: { check() {} },
     streamTokens: {
       issue: () => Promise.reject(new SluiceError('UNAVAILABLE')),
       redeem: () => Promise.reject(new SluiceError('INVALID_TOKEN')),
     },
-    failedAttempts: { check() {}, note() {} },
     queryTokens: { areAccepted: true, maxLifetimeSeconds: null },
     ...parts,
   });

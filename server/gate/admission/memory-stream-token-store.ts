@@ -1,4 +1,5 @@
 import { SluiceError, spreadRetryMs } from '../../errors.js';
+import { subjectKey } from '../principal.js';
 import type { StreamTokenGrant, StreamTokenStore } from './stream-token-store.js';
 
 /** How many tokens may wait for their use. */
@@ -87,11 +88,6 @@ export class MemoryStreamTokenStore implements StreamTokenStore {
 
 function ownersOf({ principal, workspace }: StreamTokenGrant): readonly string[] {
   return [subjectKey(principal), workspaceKey(workspace)];
-}
-
-/** A subject is one of its issuer. */
-function subjectKey({ issuer, subject }: StreamTokenGrant['principal']): string {
-  return JSON.stringify([issuer, subject]);
 }
 
 /** No list in JSON begins like a workspace. */

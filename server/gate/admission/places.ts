@@ -1,5 +1,6 @@
 import type { AdmissionLimits } from '../../config.js';
 import { SluiceError, spreadRetryMs } from '../../errors.js';
+import { subjectKey } from '../principal.js';
 
 /** Mean time after which a place may have become free. */
 const RETRY_MS = 5_000;
@@ -68,11 +69,6 @@ class Tally {
     if (count === 0) this.counts.delete(name);
     else this.counts.set(name, count);
   }
-}
-
-/** A subject is its issuer's own: two issuers may each have an alice. */
-function subjectKey({ issuer, subject }: Occupant): string {
-  return JSON.stringify([issuer, subject]);
 }
 
 function bound(limit: number | null): number {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { ServiceErrorCode } from '@sluice/protocol';
 import { ALICE, NO_LIMITS, QUESTION } from '../../../test/support/gate.js';
-import { silentAudit } from '../audit.js';
+import type { DecisionRecord, RevocationRecord } from '../audit.js';
 import type {
   Decision,
   PermissionChecker,
@@ -40,12 +40,14 @@ class ScriptedChecker implements PermissionChecker {
 
 let checker: ScriptedChecker;
 let failures: unknown[];
+let records: (DecisionRecord | RevocationRecord)[];
 let opened: Admissions[];
 
 beforeEach(() => {
   jest.useFakeTimers();
   checker = new ScriptedChecker();
   failures = [];
+  records = [];
   opened = [];
 });
 afterEach(() => {
@@ -57,7 +59,7 @@ function open(graceMs = GRACE): Admissions {
   const admissions = new Admissions({
     limits: NO_LIMITS,
     recheck: { intervalMs: INTERVAL, graceMs },
-    permissions: new Permissions(checker, silentAudit),
+    permissions: new Permissions(checker, { record: (entry) => records.push(entry) }),
     revocations: { check() {}, isRevoked: () => false, onRevoked() {} },
     onFailure: (error) => failures.push(error),
   });
@@ -89,6 +91,8 @@ function admit(
 
 const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
 const refuse = () => ({ allowed: false });
+/** The codes of the ends that the audit log was told of. */
+const audited = () => records.map((entry) => (entry.kind === 'decision' ? entry.outcome : ''));
 const fail = (): never => {
   throw new Error('pdp.internal is down');
 };
@@ -210,6 +214,7 @@ describe('a permission that was narrowed', () => {
     ]);
     await pass(3 * INTERVAL);
     expect(checker.asked).toHaveLength(1);
+    expect(audited()).toEqual(['UNAVAILABLE']);
   });
 
   it('ends the stream where a topic that it named is gone altogether', async () => {
@@ -217,6 +222,7 @@ describe('a permission that was narrowed', () => {
     checker.answer = () => ({ allowed: true, topics: ['invoices'] });
     await pass(INTERVAL + STEP);
     expect(ended.map(([code]) => code)).toEqual(['FORBIDDEN']);
+    expect(audited()).toEqual(['FORBIDDEN']);
   });
 
   it.each<[string, string[] | undefined]>([
@@ -244,6 +250,8 @@ describe('a checker that cannot be asked', () => {
     expect(ended).toEqual([
       ['AUTH_ERROR', 'The permission for this stream could not be checked for too long.'],
     ]);
+    // Nor is it told of each question in between.
+    expect(audited()).toEqual(['AUTH_ERROR']);
   });
 
   it('is forgiven once it answers', async () => {

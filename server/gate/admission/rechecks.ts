@@ -1,3 +1,4 @@
+import type { ServiceErrorCode } from '@sluice/protocol';
 import type { RecheckRules } from '../../config.js';
 import { DEADLINE_STEP_MS, Deadlines } from '../../deadlines.js';
 import { SluiceError, spreadRetryMs } from '../../errors.js';
@@ -63,7 +64,8 @@ export class Rechecks {
     }
     // A checker that lets everybody wait cannot be asked either.
     for (const stream of this.waiting) {
-      if (now - stream.unansweredSince > this.rules.graceMs + MAX_TURN_MS) endUnanswered(stream);
+      if (now - stream.unansweredSince > this.rules.graceMs + MAX_TURN_MS)
+        this.endUnanswered(stream);
     }
     this.askSome();
   }
@@ -110,7 +112,11 @@ export class Rechecks {
     if (this.isClosed || stream.isOver) return;
     if (isNarrower(question.topics, before, permitted)) {
       // It is to go on with less than it has: the client comes back at its cursor, and gets that.
-      stream.withdraw('UNAVAILABLE', 'The topics that are permitted have changed: connect anew.');
+      this.withdraw(
+        stream,
+        'UNAVAILABLE',
+        'The topics that are permitted have changed: connect anew.',
+      );
       return;
     }
     stream.unansweredSince = 0;
@@ -121,13 +127,13 @@ export class Rechecks {
   private onRefused(stream: AdmittedStream, error: unknown): void {
     if (this.isClosed || stream.isOver) return;
     if (error instanceof SluiceError && error.code === 'FORBIDDEN') {
-      stream.withdraw('FORBIDDEN', 'The permission for this stream was withdrawn.');
+      this.withdraw(stream, 'FORBIDDEN', 'The permission for this stream was withdrawn.');
       return;
     }
     const now = Date.now();
     this.tell(error, now);
     const graceEndsAt = stream.unansweredSince + this.rules.graceMs;
-    if (now >= graceEndsAt) endUnanswered(stream);
+    if (now >= graceEndsAt) this.endUnanswered(stream);
     else this.plan(stream, Math.min(now + this.retryMs(), graceEndsAt));
   }
 
@@ -140,11 +146,15 @@ export class Rechecks {
     this.toldAt = now;
     this.onFailure(error instanceof SluiceError ? (error.cause ?? error) : error);
   }
-}
 
-function endUnanswered(stream: AdmittedStream): void {
-  stream.withdraw(
-    'AUTH_ERROR',
-    'The permission for this stream could not be checked for too long.',
-  );
+  private endUnanswered(stream: AdmittedStream): void {
+    const detail = 'The permission for this stream could not be checked for too long.';
+    this.withdraw(stream, 'AUTH_ERROR', detail);
+  }
+
+  private withdraw(stream: AdmittedStream, code: ServiceErrorCode, detail: string): void {
+    if (stream.isOver || stream.recheckable === null) return;
+    this.permissions.recordEnd(stream.recheckable.question, code);
+    stream.withdraw(code, detail);
+  }
 }

@@ -170,7 +170,7 @@ describe('a question', () => {
     expect(records).toMatchObject([{ outcome: 'FORBIDDEN', granted: null }]);
   });
 
-  it('that is asked again for a stream is audited only if it sends the stream away', async () => {
+  it('that is asked again for a stream is audited only where the stream is ended', async () => {
     let answer: unknown = { allowed: true };
     const { permissions, records } = permissionsOf(() => answer);
     const again = () => permissions.permit(asked({ occasion: 'recheck' })).catch(() => {});
@@ -180,6 +180,8 @@ describe('a question', () => {
     expect(records).toEqual([]);
     answer = { allowed: false };
     await again();
-    expect(records).toMatchObject([{ outcome: 'FORBIDDEN' }]);
+    expect(records).toEqual([]);
+    permissions.recordEnd(asked({ occasion: 'recheck' }), 'FORBIDDEN');
+    expect(records).toMatchObject([{ subject: 'alice', outcome: 'FORBIDDEN', granted: null }]);
   });
 });

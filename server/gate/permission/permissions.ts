@@ -1,4 +1,9 @@
-import { isPattern, type Permission, patternsOverlap } from '@sluice/protocol';
+import {
+  isPattern,
+  type Permission,
+  patternsOverlap,
+  type ServiceErrorCode,
+} from '@sluice/protocol';
 import { SluiceError, spreadRetryMs } from '../../errors.js';
 import type { Audit, DecisionRecord } from '../audit.js';
 import type { Decision, PermissionChecker, PermissionQuestion } from './permission-checker.js';
@@ -27,11 +32,8 @@ export class Permissions {
   async permit(question: PermissionQuestion): Promise<readonly string[] | null> {
     const askedAt = performance.now();
     const tell = (outcome: DecisionRecord['outcome'], granted: readonly string[] | null) => {
-      // A stream that stays as it is, also because nobody could be asked, is no news. One that is sent away is.
-      if (question.occasion === 'recheck' && outcome !== 'FORBIDDEN') return;
-      this.audit.record(
-        recordOf(question, this.checker.name ?? 'custom', outcome, granted, askedAt),
-      );
+      // That a stream stays as it is, is no news; `recordEnd` tells of those that do not.
+      if (question.occasion !== 'recheck') this.record(question, outcome, granted, askedAt);
     };
     try {
       const decision = await this.decide(question);
@@ -45,6 +47,21 @@ export class Permissions {
       tell(error instanceof SluiceError ? error.code : 'INTERNAL_ERROR', null);
       throw error;
     }
+  }
+
+  /** Tells the audit log that what was permitted once has been ended, and by which code. */
+  recordEnd(question: PermissionQuestion, code: ServiceErrorCode): void {
+    this.record(question, code, null, performance.now());
+  }
+
+  private record(
+    question: PermissionQuestion,
+    outcome: DecisionRecord['outcome'],
+    granted: readonly string[] | null,
+    askedAt: number,
+  ): void {
+    const checker = this.checker.name ?? 'custom';
+    this.audit.record(recordOf(question, checker, outcome, granted, askedAt));
   }
 
   private async decide(question: PermissionQuestion): Promise<Decision> {

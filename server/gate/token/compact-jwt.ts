@@ -1,4 +1,5 @@
 import type { TokenRules } from '../../config.js';
+import { deepFreeze } from '../../deep-freeze.js';
 import { SluiceError } from '../../errors.js';
 import { JsonFault, parseJson } from '../../json.js';
 
@@ -104,14 +105,6 @@ function readObject(bytes: Buffer, part: string, maxDepth: number): Record<strin
     throw invalid(`The token's ${part} is not a JSON object.`);
   }
   return value as Record<string, unknown>;
-}
-
-/** What is remembered of a token is shared by all who read it. */
-function deepFreeze<T extends object>(value: T): T {
-  for (const member of Object.values(value)) {
-    if (typeof member === 'object' && member !== null) deepFreeze(member);
-  }
-  return Object.freeze(value);
 }
 
 function invalid(detail: string): SluiceError {

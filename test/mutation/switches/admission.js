@@ -1,4 +1,4 @@
-// Checks of withdrawal and limits.
+// Checks of withdrawal and limits: a table, one entry a check.
 /** @type {readonly import('../switches.d.ts').Switch[]} */
 export const ADMISSION_SWITCHES = [
   {
@@ -76,7 +76,7 @@ export const ADMISSION_SWITCHES = [
   {
     name: 'a re-check that says no',
     file: 'server/gate/admission/rechecks.ts',
-    code: "stream.withdraw('FORBIDDEN', 'The permission for this stream was withdrawn.');",
+    code: "this.withdraw(stream, 'FORBIDDEN', 'The permission for this stream was withdrawn.');",
     off: '',
     test: 'server/gate/admission/rechecks.test.ts',
     title: 'ends the stream within the interval',
@@ -92,8 +92,8 @@ export const ADMISSION_SWITCHES = [
   {
     name: 'the grace of a failing checker ends',
     file: 'server/gate/admission/rechecks.ts',
-    code: 'if (now >= graceEndsAt) endUnanswered(stream);',
-    off: 'if (now < 0) endUnanswered(stream);',
+    code: 'if (now >= graceEndsAt) this.endUnanswered(stream);',
+    off: 'if (now < 0) this.endUnanswered(stream);',
     test: 'server/gate/admission/rechecks.test.ts',
     title: 'ends no stream within the grace',
   },
@@ -147,7 +147,7 @@ export const ADMISSION_SWITCHES = [
   },
   {
     name: 'subjects are those of their issuer',
-    file: 'server/gate/admission/places.ts',
+    file: 'server/gate/principal.ts',
     code: 'JSON.stringify([issuer, subject])',
     off: "JSON.stringify([issuer && '', subject])",
     test: 'server/gate/admission/admissions.test.ts',

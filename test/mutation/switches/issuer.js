@@ -1,4 +1,4 @@
-// Checks of the embedded issuer.
+// Checks of the embedded issuer: a table, one entry a check.
 /** @type {readonly import('../switches.d.ts').Switch[]} */
 export const ISSUER_SWITCHES = [
   {
@@ -32,30 +32,6 @@ export const ISSUER_SWITCHES = [
     off: '',
     test: 'server/http/issuer-routes.test.ts',
     title: 'is refused before its secret costs work',
-  },
-  {
-    name: 'verify: attempts checked',
-    file: 'server/http/auth-verify-route.ts',
-    code: 'if (!verifier.remembers(token)) failedAttempts.check(address);',
-    off: '',
-    test: 'server/http/auth-routes.test.ts',
-    title: 'counts what is no token',
-  },
-  {
-    name: 'verify: attempts noted',
-    file: 'server/http/auth-verify-route.ts',
-    code: 'failedAttempts.note(address);',
-    off: '',
-    test: 'server/http/auth-routes.test.ts',
-    title: 'counts what is no token',
-  },
-  {
-    name: 'verify: known tokens pass',
-    file: 'server/http/auth-verify-route.ts',
-    code: 'if (!verifier.remembers(token)) failedAttempts',
-    off: 'failedAttempts',
-    test: 'server/http/auth-routes.test.ts',
-    title: 'counts what is no token',
   },
   {
     name: 'verify: revocation',
@@ -228,16 +204,16 @@ export const ISSUER_SWITCHES = [
   {
     name: 'keys: signing stays',
     file: 'server/issuer/key-rotation.ts',
-    code: "state === 'signing'\n      ? 'the key signs; rotate first'\n      : state",
-    off: 'state',
+    code: "if (state === 'signing') return",
+    off: "if (state === 'signing' && kid === '') return",
     test: 'server/issuer/key-rotation.test.ts',
     title: 'keeps what signs and what signs next',
   },
   {
     name: 'keys: next stays',
     file: 'server/issuer/key-rotation.ts',
-    code: "state === 'next'\n        ? 'the key is the next to sign'\n        : !even",
-    off: '!even',
+    code: "if (state === 'next') {",
+    off: "if (state === 'next' && kid === '') {",
     test: 'server/issuer/key-rotation.test.ts',
     title: 'keeps what signs and what signs next',
   },
@@ -252,7 +228,7 @@ export const ISSUER_SWITCHES = [
   {
     name: 'keys: one next',
     file: 'server/issuer/key-rotation.ts',
-    code: "if (keys.at(-1) !== signing) throw refused('the next key waits for its time already');",
+    code: 'if (keys.at(-1) !== signing) throw refused(NEXT_WAITS);',
     off: '',
     test: 'server/issuer/key-rotation.test.ts',
     title: 'get no further one while the next one waits',

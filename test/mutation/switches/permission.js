@@ -1,4 +1,4 @@
-// Checks of permissions.
+// Checks of permissions: a table, one entry a check.
 /** @type {readonly import('../switches.d.ts').Switch[]} */
 export const PERMISSION_SWITCHES = [
   {

@@ -1,6 +1,38 @@
-// Checks of tokens and keys.
+// Checks of tokens and keys: a table, one entry a check.
 /** @type {readonly import('../switches.d.ts').Switch[]} */
 export const TOKEN_SWITCHES = [
+  {
+    name: 'the length of a shared secret',
+    file: 'server/config/trusted-issuers.ts',
+    code: 'bytes.length < MIN_SECRET_BYTES ||',
+    off: '',
+    test: 'server/config.test.ts',
+    title: 'do not share a secret that is weak or no secret: "Hq3u0mT9vX2pL7cR5wZ8bN4kJ6fD1sY"',
+  },
+  {
+    name: 'the substance of a shared secret',
+    file: 'server/config/trusted-issuers.ts',
+    code: 'deflateRawSync(bytes).length < MIN_SECRET_SUBSTANCE',
+    off: 'deflateRawSync(bytes).length < 0',
+    test: 'server/config.test.ts',
+    title: 'do not share a secret that is weak or no secret: "passwordpassword',
+  },
+  {
+    name: 'no public key for a shared secret',
+    file: 'server/config/trusted-issuers.ts',
+    code: '/-----BEGIN |',
+    off: '/',
+    test: 'server/config.test.ts',
+    title: 'do not share a secret that is weak or no secret: "-----BEGIN PUBLIC KEY',
+  },
+  {
+    name: 'a trusted network is not everybody',
+    file: 'server/config/trusted-proxies.ts',
+    code: 'Number(bits) >= 1',
+    off: 'Number(bits) >= 0',
+    test: 'server/config.test.ts',
+    title: 'TRUST_PROXY',
+  },
   {
     name: 'one token a request',
     file: 'server/gate/token/find-token.ts',
@@ -195,7 +227,7 @@ export const TOKEN_SWITCHES = [
   },
   {
     name: 'claims that nobody can change',
-    file: 'server/gate/token/compact-jwt.ts',
+    file: 'server/deep-freeze.ts',
     code: 'return Object.freeze(value);',
     off: 'return value;',
     test: 'server/gate/token/compact-jwt.test.ts',
