@@ -84,6 +84,7 @@ export async function compose(
     revocations,
     streamTokens,
     queryTokens: config.queryTokens,
+    clockToleranceSeconds: config.tokens.clockToleranceSeconds,
   });
   const admissions = new Admissions({
     limits: config.admission,
@@ -120,6 +121,7 @@ export async function compose(
       createIssuerRoutes({
         issuer,
         issuerName: embedded.issuer,
+        allowedOrigins: config.allowedOrigins,
         isExposed: embedded.isExposed,
         clients,
         tokens,

@@ -34,6 +34,13 @@ describe('deadlines', () => {
     expect(lookAt(START + 3_600_500)).toEqual(['a', 'b']);
   });
 
+  it('may be by any clock, also one that has just begun', () => {
+    expect(lookAt(1)).toEqual([]);
+    deadlines.add('a', 1_000);
+    expect(lookAt(999)).toEqual([]);
+    expect(lookAt(1_000)).toEqual(['a']);
+  });
+
   it('can be taken back, one of several at the same time', () => {
     deadlines.add('a', START + 1_000);
     deadlines.add('b', START + 1_000);

@@ -4,9 +4,10 @@ export const DEADLINE_STEP_MS = 250;
 /** Things that end at a time of their own: one timer for all of them, and no work for those that are not due. */
 export class Deadlines<Item> {
   private readonly byStep = new Map<number, Set<Item>>();
-  private lastStep = Math.floor(Date.now() / DEADLINE_STEP_MS);
+  /** Everything is still to come, by whichever clock. */
+  private lastStep = Number.POSITIVE_INFINITY;
 
-  /** @param time ms since 1970, still to come. */
+  /** @param time ms, still to come, by the clock that `takeDue` is told. */
   add(item: Item, time: number): void {
     const step = stepOf(time);
     const items = this.byStep.get(step) ?? new Set();

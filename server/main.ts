@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createApp } from './app.js';
+import { createListener } from './app.js';
 import { compose, type Service } from './compose.js';
 import { type Config, localUrl, readConfig } from './config.js';
 import { createLog } from './ops/log.js';
@@ -18,7 +18,7 @@ async function start(): Promise<void> {
   const service = await compose(config, log);
   const server = createServer(
     { maxHeaderSize: MAX_HEAD_BYTES },
-    createApp(service.routes, config, log),
+    createListener(service.routes, config, log),
   );
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   const port = await listen(server, config);

@@ -312,7 +312,7 @@ describe('sluice keys', () => {
     expect(Date.parse(second.signsFrom) - Date.parse(second.createdAt)).toBe(60_000);
     expect(await sluice(['keys', 'rotate'])).toMatchObject({
       code: 1,
-      stderr: 'sluice: the next key waits for its time already\n',
+      stderr: expect.stringMatching(/^sluice: the next key waits for its time already; /),
     });
     expect(await sluice(['keys', 'retire', '--kid', first.kid])).toMatchObject({
       code: 1,

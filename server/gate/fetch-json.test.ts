@@ -116,6 +116,44 @@ describe('asking for JSON', () => {
     await server.abandoned.find((left) => left === 'stall');
   });
 
+  it('fails at once where the answer is of another protocol', async () => {
+    const server = createServer();
+    server.on('connection', (socket) => {
+      socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    try {
+      await expect(fetchJson(url, { maxBytes: MAX_BYTES })).rejects.toThrow('another protocol');
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  it('asks again where a connection that was kept alive is closed as it is used', async () => {
+    let asked = 0;
+    const server = createServer((incoming, response) => {
+      asked++;
+      // The second request comes over the first one's connection, which goes without an answer.
+      if (asked === 2) incoming.socket.resetAndDestroy();
+      else response.end('{}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    try {
+      for (let n = 0; n < 2; n++) {
+        expect((await fetchJson(url, { maxBytes: MAX_BYTES })).body).toEqual({});
+        // The connection goes back to those that wait in a turn of its own.
+        await new Promise(setImmediate);
+      }
+      expect(asked).toBe(3);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
   it('gives up when it is told to', async () => {
     await using server = await startJwksServer(() => ({ keys: [] }));
     server.answer = 'stall';

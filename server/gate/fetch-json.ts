@@ -45,11 +45,11 @@ export async function fetchJson(url: string, options: FetchJsonOptions): Promise
   const onAbort = () => abort.abort(signal?.reason);
   const timer = setTimeout(() => {
     abort.abort(new DOMException(`no whole answer within ${deadlineMs} ms`, 'TimeoutError'));
-  }, deadlineMs);
+  }, deadlineMs).unref();
   if (signal?.aborted) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    return await ask(url, options, abort.signal);
+    return await askAgainIfUnheard(url, options, abort.signal);
   } catch (error) {
     throw abort.signal.aborted ? abort.signal.reason : error;
   } finally {
@@ -58,7 +58,28 @@ export async function fetchJson(url: string, options: FetchJsonOptions): Promise
   }
 }
 
-function ask(url: string, options: FetchJsonOptions, signal: AbortSignal): Promise<JsonAnswer> {
+/** A server may close a connection that is kept alive just when it is used again: nothing was asked then. */
+async function askAgainIfUnheard(
+  url: string,
+  options: FetchJsonOptions,
+  signal: AbortSignal,
+): Promise<JsonAnswer> {
+  try {
+    return await ask(url, options, signal);
+  } catch (error) {
+    if (!(error instanceof UnheardError)) throw error;
+    return ask(url, options, signal, { keepsAlive: false });
+  }
+}
+
+class UnheardError extends Error {}
+
+function ask(
+  url: string,
+  options: FetchJsonOptions,
+  signal: AbortSignal,
+  { keepsAlive = true } = {},
+): Promise<JsonAnswer> {
   const { method = 'GET', headers, body, maxBytes } = options;
   return new Promise((resolve, reject) => {
     const send = url.startsWith('https:') ? requestHttps : requestHttp;
@@ -66,9 +87,23 @@ function ask(url: string, options: FetchJsonOptions, signal: AbortSignal): Promi
       method,
       headers: { accept: 'application/json', 'accept-encoding': 'identity', ...headers },
       signal,
+      ...(!keepsAlive && { agent: false }),
     });
-    request.on('error', reject);
+    // Whatever becomes of the request: an answer 101, for one, lets it end without a word.
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    request.on('upgrade', (_, socket) => {
+      socket.destroy();
+      reject(new Error('the answer was of another protocol'));
+    });
+    // An answer that is not wanted any more does not keep the process from its end.
+    request.on('socket', (socket) => socket.unref());
+    let isAnswered = false;
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      const isUnheard = !isAnswered && request.reusedSocket && error.code === 'ECONNRESET';
+      reject(isUnheard ? new UnheardError('', { cause: error }) : error);
+    });
     request.on('response', (response) => {
+      isAnswered = true;
       answerOf(response, maxBytes)
         .then(resolve, reject)
         // What was not read to its end is not wanted any more.

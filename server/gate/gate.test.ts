@@ -218,6 +218,26 @@ describe('an address that failed too often', () => {
   });
 });
 
+describe('a principal that was let in', () => {
+  const now = 1_800_000_000;
+  const { gate } = recordingGate();
+
+  it('stands until its token ends, and no longer', () => {
+    jest.useFakeTimers({ now: now * 1_000 });
+    // The tolerance for clocks is 5 s.
+    expect(() => gate.checkStanding({ ...ALICE, expiresAt: now - 4 }, 'acme')).not.toThrow();
+    expect(() => gate.checkStanding({ ...ALICE, expiresAt: now - 5 }, 'acme')).toThrow(
+      expect.objectContaining({ code: 'TOKEN_EXPIRED' }),
+    );
+  });
+
+  it('stands until its token is revoked', () => {
+    const revoked = new SluiceError('INVALID_TOKEN');
+    const { gate: other } = recordingGate({ revoked });
+    expect(() => other.checkStanding(ALICE, 'acme')).toThrow(revoked);
+  });
+});
+
 describe('an access token in the address', () => {
   it('is as good as in the header, unless told otherwise', async () => {
     const { gate } = recordingGate();

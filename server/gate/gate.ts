@@ -26,6 +26,7 @@ export interface GateParts {
   readonly revocations: Revocations;
   readonly streamTokens: StreamTokens;
   readonly queryTokens: QueryTokenRules;
+  readonly clockToleranceSeconds: number;
 }
 
 /** The way in, for everything that is asked of a workspace: every step ends in the next one or in one typed error. */
@@ -55,6 +56,19 @@ export class Gate {
     if (!principal.workspaces.includes(workspace)) throw new SluiceError('WORKSPACE_MISMATCH');
     revocations.check(principal, workspace);
     return principal;
+  }
+
+  /**
+   * Whether a principal that was let in before still stands: for right before something is done in its name, since a
+   * body can be sent slowly.
+   * @throws SluiceError INVALID_TOKEN if its token was revoked meanwhile, TOKEN_EXPIRED
+   */
+  checkStanding(principal: Principal, workspace: string): void {
+    const { revocations, clockToleranceSeconds } = this.parts;
+    revocations.check(principal, workspace);
+    if (principal.expiresAt + clockToleranceSeconds <= Date.now() / 1_000) {
+      throw new SluiceError('TOKEN_EXPIRED');
+    }
   }
 
   /**

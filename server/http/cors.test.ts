@@ -88,6 +88,17 @@ describe('a page of another origin', () => {
     expect(corsHeaders(headers)).toEqual([]);
   });
 
+  it.each(['cross-site', 'same-site'])(
+    'is refused where it asks without an Origin: %s',
+    async (site) => {
+      const { status, body } = await request(service.app)
+        .get(`${EVENTS}?access_token=x`)
+        .set({ 'Sec-Fetch-Site': site, 'Sec-Fetch-Mode': 'no-cors' });
+      expect(status).toBe(403);
+      expect(body.code).toBe('FORBIDDEN');
+    },
+  );
+
   it('is refused before its token is looked at', async () => {
     const { body } = await request(service.app).get(EVENTS).set('Origin', 'https://evil.example');
     expect(body.code).toBe('FORBIDDEN');
@@ -107,6 +118,14 @@ describe('no other origin', () => {
   it('is that of the service at another port', async () => {
     expect((await publishFrom('http://sluice.example:81')).status).toBe(403);
     expect((await publishFrom('http://sluice.example:81', 'sluice.example:81')).status).toBe(201);
+  });
+
+  it.each(['none', 'same-origin'])('is one that a browser calls %s', async (site) => {
+    const response = await request(service.app)
+      .post(EVENTS)
+      .set({ Authorization: `Bearer ${service.token()}`, 'Sec-Fetch-Site': site })
+      .send(event);
+    expect(response.status).toBe(201);
   });
 
   it('comes from what is not a page', async () => {

@@ -17,6 +17,7 @@ import { EVENTS, openTestService, type TestService } from '../../test/support/te
 import { openClientStore } from '../issuer/client-store.js';
 
 const FORM = 'grant_type=client_credentials';
+const ISSUER_PATHS = [TOKEN_PATH, AUTH_TOKEN_PATH, AUTH_VERIFY_PATH];
 
 let service: TestService;
 let secret: string;
@@ -329,3 +330,21 @@ async function statusBySocketFile(app: Express): Promise<number | undefined> {
     await rm(folder, { recursive: true });
   }
 }
+
+describe('a page of another origin', () => {
+  it.each(ISSUER_PATHS)('lets no attempt fail in the name of this machine at %s', async (path) => {
+    await using own = await openTestService({ MAX_FAILED_ATTEMPTS_PER_MINUTE: '1' });
+    const attempt = () =>
+      request(own.app)
+        .post(path)
+        .set({ Authorization: 'Basic YmFja2VuZDp4' })
+        .type('form')
+        .send(FORM);
+    for (let n = 0; n < 3; n++) {
+      const { status, headers } = await attempt().set('Origin', 'https://evil.example');
+      expect(status).toBe(403);
+      expect(headers).not.toHaveProperty('www-authenticate');
+    }
+    expect((await attempt()).status).not.toBe(429);
+  });
+});

@@ -13,6 +13,7 @@ import type { Log } from '../ops/log.js';
 import { type AuthTokenParts, createAuthTokenRoute } from './auth-token-route.js';
 import { type AuthVerifyParts, createAuthVerifyRoute } from './auth-verify-route.js';
 import { clientAuthenticationOf } from './client-authentication.js';
+import { createCors } from './cors.js';
 import { createErrorHandler } from './error-handler.js';
 import { forThisMachine } from './for-this-machine.js';
 import { createIssuerMetadata } from './issuer-metadata.js';
@@ -33,6 +34,8 @@ export const ISSUER_PATHS: readonly string[] = [
 export interface IssuerParts extends AuthTokenParts, AuthVerifyParts {
   /** What its tokens say in `iss`. */
   readonly issuerName: string;
+  /** Origins whose pages may ask. */
+  readonly allowedOrigins: readonly string[];
   /** Whether others than this machine may ask. */
   readonly isExposed: boolean;
   readonly log: Log;
@@ -41,7 +44,8 @@ export interface IssuerParts extends AuthTokenParts, AuthVerifyParts {
 /** The embedded issuer: its keys and metadata, the tokens that it gives, and what a token says. */
 export function createIssuerRoutes(parts: IssuerParts): Router {
   const router = Router({ caseSensitive: true, strict: true });
-  router.use([...ISSUER_PATHS], nameRequest);
+  // Before anything is counted: a page anywhere could let the attempts of this machine fail.
+  router.use([...ISSUER_PATHS], nameRequest, createCors(parts.allowedOrigins));
   if (!parts.isExposed) router.use([...ISSUER_PATHS], forThisMachine);
 
   router.route(JWKS_PATH).get(createKeysRoute(parts.issuer)).all(notAllowed('GET, HEAD'));

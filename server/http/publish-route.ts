@@ -42,6 +42,8 @@ export function createPublishRoute({ gate, publisher, limits }: PublishParts) {
       requestId,
     });
 
+    gate.checkStanding(principal, workspace);
+
     const idempotency = key === null ? undefined : idempotencyOf(principal, key, media, bytes);
     const published = await publisher.publish(workspace, events, idempotency);
     if (published.repeated) response.setHeader('Idempotency-Replayed', 'true');

@@ -6,8 +6,12 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 /** Gives each request a name that the caller and the log share: the caller's own, if it is a plain one. */
 export function nameRequest(request: Request, response: Response, next: NextFunction): void {
   const given = request.headersDistinct['x-request-id']?.[0] ?? '';
-  response.setHeader('X-Request-Id', REQUEST_ID.test(given) ? given : randomUUID());
+  response.setHeader('X-Request-Id', REQUEST_ID.test(given) ? given : newRequestId());
   next();
+}
+
+export function newRequestId(): string {
+  return randomUUID();
 }
 
 export function requestIdOf(response: Response): string {

@@ -35,6 +35,7 @@ export function createRevocationsRoute({ gate, revocations, audit, tokens }: Rev
       requestId,
     });
     const body = await readBody(request, response);
+    gate.checkStanding(principal, workspace);
     const standing = await revocations.revoke(readRevocation(body, workspace, rules, Date.now()));
 
     const { subject, issuer, clientId, tokenId } = principal;

@@ -21,8 +21,19 @@ export function createLog(level: LogLevel): Log {
 /** What a log may hold of an error: its other members could repeat what the caller sent. */
 export function describeError(error: unknown, { withStack = false } = {}): object {
   if (!(error instanceof Error)) return { name: typeof error };
-  const { name, message, stack } = error;
-  // `fetch` keeps to itself what went wrong: the name of the system's error stands one level below.
-  const { code } = (error.cause ?? {}) as { code?: unknown };
-  return { name, message, ...(typeof code === 'string' && { code }), ...(withStack && { stack }) };
+  const { name, stack } = error;
+  const { code } = error as NodeJS.ErrnoException;
+  return {
+    name,
+    message: messageOf(error),
+    ...(typeof code === 'string' && { code }),
+    ...(withStack && { stack }),
+  };
+}
+
+/** The system and TLS put addresses into their words. */
+function messageOf(error: Error): string {
+  const { code = '', syscall } = error as NodeJS.ErrnoException;
+  if (typeof syscall === 'string') return `${syscall} ${code}`;
+  return code.startsWith('ERR_TLS') ? 'the certificate is not accepted' : error.message;
 }

@@ -247,6 +247,21 @@ describe('where the socket cannot be taken over', () => {
     expect((await rawRequest({ port: server.port, path: '/', headers })).body).toBe('whole');
   });
 
+  it('because the parser reads another request already, the response does the same', async () => {
+    const sinks = new Inbox<Writable>('what is written to');
+    await using server = await listen((request, response) => {
+      setImmediate(() => {
+        if (request.method === 'GET') sinks.push(begin(request, response));
+      });
+    });
+    const client = connect(server.port, '127.0.0.1').resume();
+    const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+    client.write(`${get}POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab`);
+    const sink = await sinks.next();
+    expect(sink).not.toBeInstanceOf(Socket);
+    client.destroy();
+  });
+
   it('because it has gone, the response is given back', async () => {
     const given = withResolvers<boolean>();
     await using one = await serveOne((request, response) => {

@@ -4,6 +4,8 @@ import type { Writable } from 'node:stream';
 
 /** What `node:http` keeps with a socket. None of it is documented, so each part is looked for before it is used. */
 interface HttpParser {
+  /** The request that it reads, or read last. */
+  incoming?: unknown;
   unconsume?: () => void;
   remove?: () => void;
   close?: () => void;
@@ -37,6 +39,9 @@ export function takeOver(request: IncomingMessage, response: ServerResponse): Wr
   // A parser within its request puts itself back on its server's list at the end of it, which `close` would not undo.
   if (!request.complete) return response;
   const parser = socket.parser;
+  // Nor must one be closed that reads the next request already, which came in the same packet: it would be freed while
+  // its server still has it on the list, and the process would end by that.
+  if (parser?.incoming !== request) return response;
   const listeners = httpListeners(socket);
   if (!isKnown(parser) || listeners === null || typeof response.detachSocket !== 'function') {
     return response;
@@ -50,6 +55,7 @@ export function takeOver(request: IncomingMessage, response: ServerResponse): Wr
   socket.prependListener = Socket.prototype.prependListener;
   parser.unconsume();
   parser.remove();
+  parser.incoming = null;
   socket.parser = null;
   (request as { parser?: unknown }).parser = null;
   // Not at once: the parser may be further up the stack.

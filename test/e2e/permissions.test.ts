@@ -155,11 +155,11 @@ describe('a permission server', () => {
         expect(answer.text).not.toContain(pdp.url);
         expect(answer.text).not.toMatch(/decision|fetch|ECONN|JSON|timeout/i);
       }
-      // It was asked each time, and no redirect was followed.
-      expect(pdp.calls.items.slice(calls).map(({ path }) => path)).toEqual([
-        '/access/v1/evaluation',
-        '/access/v1/evaluation',
-      ]);
+      // It was asked each time, and no redirect was followed. A connection that was kept alive and is reset may have
+      // been closed before it was asked over it, so that it is asked once more.
+      const paths = pdp.calls.items.slice(calls).map(({ path }) => path);
+      expect(new Set(paths)).toEqual(new Set(['/access/v1/evaluation']));
+      expect(fault === 'reset' ? [2, 3, 4] : [2]).toContain(paths.length);
       pdp.answer = 'decision';
       expect(offsetOf(await publish(playground, token))).toBe(before + 1);
     },

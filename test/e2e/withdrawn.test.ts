@@ -1,4 +1,5 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -405,6 +406,41 @@ describe('a revocation', () => {
     const { body } = await request(service.app).get(EVENTS).set(headers).expect(401);
     expect(body).toMatchObject({ code: 'INVALID_TOKEN', detail: 'The token was revoked.' });
   });
+
+  it.each(['events', 'revocations'])(
+    'holds also for what was let in before and sends its body slowly: to %s',
+    async (resource) => {
+      await using playground = await startPlayground();
+      const { service } = playground;
+      const token = playground.issuer.mint({
+        sub: 'slow',
+        permissions: ['realtime:publish', 'realtime:admin'],
+      });
+      const body =
+        resource === 'events'
+          ? '{"topic":"orders","type":"order.created"}'
+          : '{"sub":"somebody else"}';
+      const path = resource === 'events' ? eventsPath(WORKSPACE) : revocationsPath(WORKSPACE);
+      const held = httpRequest(service.url + path, {
+        method: 'POST',
+        headers: {
+          Authorization: `Bearer ${token}`,
+          'Content-Type': JSON_TYPE,
+          'Content-Length': body.length,
+        },
+      });
+      const answered = new Promise<IncomingMessage>((resolve) => held.once('response', resolve));
+      held.write(body.slice(0, 3));
+      expect(await revoke(service, admin(playground), { sub: 'slow' })).toMatchObject({
+        status: 201,
+      });
+      held.end(body.slice(3));
+      const answer = await answered;
+      let text = '';
+      for await (const part of answer.setEncoding('utf8')) text += part;
+      expect(JSON.parse(text)).toMatchObject({ status: 401, code: 'INVALID_TOKEN' });
+    },
+  );
 
   it('that cannot be written is UNAVAILABLE and revokes nothing; those before it stand', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-full-'));

@@ -73,6 +73,7 @@ export function testGate({
       redeem: () => Promise.reject(new SluiceError('INVALID_TOKEN')),
     },
     queryTokens: { areAccepted: true, maxLifetimeSeconds: null },
+    clockToleranceSeconds: 5,
     ...parts,
   });
 }

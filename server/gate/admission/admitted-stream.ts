@@ -46,9 +46,9 @@ export class AdmittedStream implements Admission, Occupant, RevocableToken {
   readonly network: string;
   /** `null` where the permission cannot change. */
   readonly recheckable: Recheckable | null;
-  /** When the permission is asked for again, in ms since 1970. The field belongs to the re-checks. */
+  /** When the permission is asked for again, in ms of the monotonic clock. The field belongs to the re-checks. */
   recheckAt = 0;
-  /** Since when (ms) it should have been asked for, and nobody has answered; 0 if that is not so. Belongs to them too. */
+  /** Since when (by that clock) it should have been asked for, and nobody has answered; 0 if that is not so. Belongs to them too. */
   unansweredSince = 0;
   private readonly onRelease: AdmittedStreamOptions['onRelease'];
   private holder: AdmissionHolder | null = null;

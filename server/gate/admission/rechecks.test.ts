@@ -112,6 +112,28 @@ describe('the permission of an open stream', () => {
     expect(ended).toEqual([]);
   });
 
+  it.each([
+    ['back', -3_600_000],
+    ['forward', 3_600_000],
+  ])('is asked for in time also where the clock is set %s', async (_, ms) => {
+    const { ended } = admit(open());
+    await pass(INTERVAL + STEP);
+    const { length } = checker.asked;
+    jest.setSystemTime(Date.now() + ms);
+    await pass(INTERVAL + STEP);
+    expect(checker.asked.length).toBeGreaterThan(length);
+    expect(checker.asked.length).toBeLessThanOrEqual(length + 2);
+    // Nor does it change for how long an answer is waited for.
+    checker.answer = fail;
+    const answered = checker.asked.length;
+    while (checker.asked.length === answered) await pass(STEP);
+    jest.setSystemTime(Date.now() + ms);
+    await pass(GRACE - 2 * STEP);
+    expect(ended).toEqual([]);
+    await pass(4 * STEP);
+    expect(ended.map(([code]) => code)).toEqual(['AUTH_ERROR']);
+  });
+
   it('ends the stream within the interval when it is withdrawn', async () => {
     const { ended } = admit(open());
     checker.answer = refuse;

@@ -15,6 +15,9 @@ const MAX_TURN_MS = 10_000;
 /** How often it is told that questions are not answered. */
 const TELL_INTERVAL_MS = 60_000;
 
+/** In ms. Not the time of day, which may be set: no question is put off by that. */
+const clock = () => performance.now();
+
 /** Asks again and again whether streams that are open still may be. */
 export class Rechecks {
   private readonly due = new Deadlines<AdmittedStream>();
@@ -37,7 +40,7 @@ export class Rechecks {
 
   /** The first question comes at any time within the interval: streams that opened together are not asked about together. */
   add(stream: AdmittedStream): void {
-    this.plan(stream, Date.now() + Math.random() * this.rules.intervalMs);
+    this.plan(stream, clock() + Math.random() * this.rules.intervalMs);
   }
 
   remove(stream: AdmittedStream): void {
@@ -57,7 +60,7 @@ export class Rechecks {
   }
 
   private look(): void {
-    const now = Date.now();
+    const now = clock();
     for (const stream of this.due.takeDue(now)) {
       if (stream.unansweredSince === 0) stream.unansweredSince = now;
       this.waiting.add(stream);
@@ -121,7 +124,7 @@ export class Rechecks {
     }
     stream.unansweredSince = 0;
     // Never more than the interval lies between two questions.
-    this.plan(stream, Date.now() + this.rules.intervalMs * (0.8 + Math.random() * 0.2));
+    this.plan(stream, clock() + this.rules.intervalMs * (0.8 + Math.random() * 0.2));
   }
 
   private onRefused(stream: AdmittedStream, error: unknown): void {
@@ -130,7 +133,7 @@ export class Rechecks {
       this.withdraw(stream, 'FORBIDDEN', 'The permission for this stream was withdrawn.');
       return;
     }
-    const now = Date.now();
+    const now = clock();
     this.tell(error, now);
     const graceEndsAt = stream.unansweredSince + this.rules.graceMs;
     if (now >= graceEndsAt) this.endUnanswered(stream);

@@ -290,6 +290,67 @@ describe('a policy decision point that fails', () => {
     },
   );
 
+  it('for one subject, however often, is asked for the others all the same', async () => {
+    const checker = checkerOf(server, { cacheMs: 0 });
+    const ofMallory = () => ofSubject('mallory');
+    for (let round = 0; round < 20; round++) {
+      server.answer = 'server-error';
+      await expect(checker.check(ofMallory())).rejects.toThrow();
+    }
+    // For her it is left alone.
+    expect(server.calls.items).toHaveLength(5);
+    server.answer = 'decision';
+    await expect(checker.check(ofMallory())).rejects.toThrow();
+    for (const question of questions(8)) {
+      expect(await checker.check(question)).toEqual({ allowed: true });
+    }
+    expect(server.calls.items).toHaveLength(13);
+  });
+
+  it('for a few subjects is asked for the others all the same', async () => {
+    const checker = checkerOf(server, { cacheMs: 0 });
+    for (let round = 0; round < 20; round++) {
+      server.answer = 'server-error';
+      for (const question of questions(4)) await expect(checker.check(question)).rejects.toThrow();
+    }
+    server.answer = 'decision';
+    expect(await checker.check(asked())).toEqual({ allowed: true });
+    // What has answered is not failing: only failures in a row count.
+    server.answer = 'server-error';
+    await expect(checker.check(ofSubject('bob'))).rejects.toThrow();
+    server.answer = 'decision';
+    expect(await checker.check(asked())).toEqual({ allowed: true });
+  });
+
+  it.each<[string, number, (n: number) => PermissionQuestion]>([
+    ['one subject', 10, (n) => asked({ topics: [`topic-${n}`] })],
+    ['many subjects', 50, (n) => ofSubject(`user-${n}`)],
+  ])('by waiting does not keep questions of %s for ever', async (_, atOnce, questionOf) => {
+    const deadlineMs = 2_000;
+    server.answer = 'held';
+    const checker = checkerOf(server, { deadlineMs });
+    const check = (n: number) =>
+      checker.check(questionOf(n)).then(
+        () => 'decided',
+        () => 'refused',
+      );
+    const startedAt = performance.now();
+    const outcomes = Array.from({ length: 3 * atOnce }, (_, n) => check(n));
+    await server.calls.atLeast(atOnce);
+    while (performance.now() - startedAt < deadlineMs / 2) await new Promise(setImmediate);
+    server.release();
+    await server.calls.atLeast(2 * atOnce);
+    // The last of them have waited as long as they may when those before them are still being asked.
+    expect(new Set(await Promise.all(outcomes.slice(2 * atOnce)))).toEqual(new Set(['refused']));
+    server.release();
+    const first = await Promise.all(outcomes.slice(0, 2 * atOnce));
+    expect(new Set(first)).toEqual(new Set(['decided']));
+    server.answer = 'decision';
+    expect(await check(3 * atOnce - 1)).toBe('decided');
+    // None was asked after it had been given up.
+    expect(server.calls.items).toHaveLength(2 * atOnce + 1);
+  });
+
   it('for the many questions of one subject is asked for the others all the same', async () => {
     server.answer = 'held';
     const checker = checkerOf(server, PATIENT);

@@ -1,19 +1,21 @@
 import { createHash } from 'node:crypto';
 import { isPattern } from '@sluice/protocol';
 import {
+  BrokenCircuitError,
   type BulkheadPolicy,
   bulkhead,
+  type CircuitBreakerPolicy,
   ConsecutiveBreaker,
   circuitBreaker,
   handleWhen,
   TimeoutStrategy,
   timeout,
-  wrap,
 } from 'cockatiel';
 import { LRUCache } from 'lru-cache';
 import { fetchJson } from '../fetch-json.js';
 import { authzenRequestOf } from './authzen-request.js';
 import type { Decision, PermissionChecker, PermissionQuestion } from './permission-checker.js';
+import { SeveralSubjectsBreaker } from './several-subjects-breaker.js';
 
 export interface AuthzenOptions {
   /** The base address of the policy decision point. */
@@ -37,9 +39,12 @@ const MAX_WAITING = 1_000;
 const MAX_CALLS_OF_SUBJECT = 10;
 const MAX_WAITING_OF_SUBJECT = 100;
 const MAX_LANES = 2_000;
-/** After so many failures in a row nobody is asked for a while, so that whoever is down is not also besieged. */
-const FAILURES_TO_OPEN = 5;
+/** After failures in a row for so many subjects nobody is asked for a while, so that whoever is down is not also besieged. */
+const FAILING_SUBJECTS_TO_OPEN = 5;
 const OPEN_MS = 3_000;
+/** After so many failures in a row for one subject its own questions rest: longer, so that others find out what is up again. */
+const FAILURES_TO_OPEN_OF_SUBJECT = 5;
+const OPEN_OF_SUBJECT_MS = 2 * OPEN_MS;
 
 /** An answer that was refused for what this one question is, such as 400: no sign that others would be. */
 class QuestionRefused extends Error {}
@@ -48,6 +53,16 @@ class QuestionRefused extends Error {}
 interface Flight {
   readonly decision: Promise<Decision>;
 }
+
+/** What one subject has to itself. */
+interface Lane {
+  readonly room: BulkheadPolicy;
+  readonly breaker: CircuitBreakerPolicy;
+}
+
+type Call = (signal: AbortSignal) => Promise<Decision>;
+
+const FAILURES = handleWhen(isFailure);
 
 /**
  * Asks a policy decision point by the OpenID Authorization API 1.0. Whatever is not a decision is a throw. The signal of
@@ -61,23 +76,21 @@ export class AuthzenPermissionChecker implements PermissionChecker {
   private readonly decisions: LRUCache<string, Decision> | null;
   private readonly flights = new Map<string, Flight>();
   /** By subject; more than can have a question under way at once. */
-  private readonly lanes = new LRUCache<string, BulkheadPolicy>({ max: MAX_LANES });
-  private readonly guard;
+  private readonly lanes = new LRUCache<string, Lane>({ max: MAX_LANES });
+  private readonly room = bulkhead(MAX_CALLS, MAX_WAITING);
+  private readonly failing = new SeveralSubjectsBreaker(FAILING_SUBJECTS_TO_OPEN);
+  private readonly breaker = circuitBreaker(FAILURES, {
+    halfOpenAfter: OPEN_MS,
+    breaker: this.failing,
+  });
+  private readonly limit;
 
   constructor(private readonly options: AuthzenOptions) {
     const { url, cacheMs, deadlineMs } = options;
     this.endpoint = endpointOf(url);
     this.decisions = cacheMs > 0 ? new LRUCache({ max: MAX_CACHED, ttl: cacheMs }) : null;
-    this.guard = wrap(
-      bulkhead(MAX_CALLS, MAX_WAITING),
-      // Within: what finds no room, or waited for its turn too long, is no failure of whoever is asked.
-      circuitBreaker(
-        handleWhen((error) => !(error instanceof QuestionRefused)),
-        { halfOpenAfter: OPEN_MS, breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN) },
-      ),
-      // Its time is over also where a call does not end when it is told to: others may wait for it.
-      timeout(deadlineMs, TimeoutStrategy.Aggressive),
-    );
+    // Its time is over also where a call does not end when it is told to: others may wait for it.
+    this.limit = timeout(deadlineMs, TimeoutStrategy.Aggressive);
   }
 
   async check(question: PermissionQuestion): Promise<Decision> {
@@ -91,7 +104,7 @@ export class AuthzenPermissionChecker implements PermissionChecker {
       if (underWay !== undefined) return underWay.decision;
     }
     const subject = JSON.stringify(request.subject);
-    const call = (signal: AbortSignal) => this.call(body, question.requestId, signal);
+    const call: Call = (signal) => this.call(body, question.requestId, signal);
     return this.start(key, () => this.inTurn(subject, call));
   }
 
@@ -108,15 +121,52 @@ export class AuthzenPermissionChecker implements PermissionChecker {
     }
   }
 
-  private inTurn(
-    subject: string,
-    call: (signal: AbortSignal) => Promise<Decision>,
-  ): Promise<Decision> {
-    const patience = AbortSignal.timeout(this.options.deadlineMs);
-    const lane = this.lanes.get(subject) ?? bulkhead(MAX_CALLS_OF_SUBJECT, MAX_WAITING_OF_SUBJECT);
+  /** Waits for its turn, first among the questions of its subject, and is given up where it does not come in time. */
+  private inTurn(subject: string, call: Call): Promise<Decision> {
+    const lane = this.laneOf(subject);
+    return new Promise((resolve, reject) => {
+      const late = new Error('the question had to wait too long for its turn');
+      let isLate = false;
+      const patience = setTimeout(() => {
+        isLate = true;
+        reject(late);
+      }, this.options.deadlineMs).unref();
+      const begin = () => {
+        clearTimeout(patience);
+        return this.limited(subject, call);
+      };
+      const onTurn = () => {
+        if (isLate) throw late;
+        // Within both rooms: what finds none, or comes too late, is no failure of whoever is asked.
+        return lane.breaker.execute(() => this.breaker.execute(begin));
+      };
+      // No signal says that it is late: a bulkhead whose next one is aborted never gets to those behind it.
+      const decision = lane.room.execute(() => this.room.execute(onTurn));
+      decision.then(resolve, reject).finally(() => clearTimeout(patience));
+    });
+  }
+
+  private laneOf(subject: string): Lane {
+    const known = this.lanes.get(subject);
+    if (known !== undefined) return known;
+    const lane: Lane = {
+      room: bulkhead(MAX_CALLS_OF_SUBJECT, MAX_WAITING_OF_SUBJECT),
+      breaker: circuitBreaker(FAILURES, {
+        halfOpenAfter: OPEN_OF_SUBJECT_MS,
+        breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN_OF_SUBJECT),
+      }),
+    };
     this.lanes.set(subject, lane);
-    const guarded = () => this.guard.execute(({ signal }) => call(signal));
-    return lane.execute(guarded, patience);
+    return lane;
+  }
+
+  private async limited(subject: string, call: Call): Promise<Decision> {
+    try {
+      return await this.limit.execute(({ signal }) => call(signal));
+    } catch (error) {
+      if (isFailure(error)) this.failing.failedFor(subject);
+      throw error;
+    }
   }
 
   private async call(body: string, requestId: string, signal: AbortSignal): Promise<Decision> {
@@ -137,6 +187,11 @@ export class AuthzenPermissionChecker implements PermissionChecker {
     const reason = `the policy decision point answered ${answer.status}`;
     throw isAboutTheQuestion(answer.status) ? new QuestionRefused(reason) : new Error(reason);
   }
+}
+
+/** Whether it says that the next question would fail too. That a breaker is open is known already. */
+function isFailure(error: unknown): boolean {
+  return !(error instanceof QuestionRefused || error instanceof BrokenCircuitError);
 }
 
 function endpointOf(base: string): string {

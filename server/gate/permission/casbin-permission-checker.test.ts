@@ -1,7 +1,16 @@
-import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  open as openFile,
+  rename,
+  rm,
+  symlink,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import {
   CONTRACT_RULES,
   describePermissionChecker,
@@ -120,6 +129,51 @@ describe('a policy file that changes', () => {
     await rm(path, { recursive: true, force: true });
     await writeFile(path, OTHER);
     expect(await mayPublish(checker, { mustBeFresh: true })).toBe(false);
+  });
+});
+
+describe('a policy file that cannot be read for a moment', () => {
+  const IO_FAULT = Object.assign(new Error('the disk says no'), { code: 'EIO' });
+
+  /** What reads any file fails until it is mended: a file that is there, with a disk that does not give it. */
+  async function breakReading(): Promise<{ mend(): void }> {
+    const handle = await openFile(folder);
+    const files = Object.getPrototypeOf(handle) as Pick<typeof handle, 'createReadStream'>;
+    await handle.close();
+    const { createReadStream } = files;
+    const reading = jest.spyOn(files, 'createReadStream').mockImplementation(function (
+      this: typeof handle,
+      options,
+    ) {
+      return createReadStream.call(this, options).destroy(IO_FAULT);
+    });
+    return { mend: () => reading.mockRestore() };
+  }
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  it('is read as soon as it can be, and the failure is told once', async () => {
+    const checker = await openChecker(GRANTING);
+    const reading = await breakReading();
+    await writeFile(path, OTHER);
+    for (let n = 0; n < 5; n++) expect(await mayPublish(checker, { mustBeFresh: true })).toBe(true);
+    expect(failures).toEqual([expect.stringContaining('it cannot be read (EIO)')]);
+    reading.mend();
+    expect(await mayPublish(checker, { mustBeFresh: true })).toBe(false);
+    expect(failures).toHaveLength(1);
+  });
+
+  it('is told of each time', async () => {
+    const checker = await openChecker(GRANTING);
+    for (let times = 1; times <= 2; times++) {
+      await rename(path, `${path}.away`);
+      await mayPublish(checker, { mustBeFresh: true });
+      await mayPublish(checker, { mustBeFresh: true });
+      expect(failures).toHaveLength(times);
+      await rename(`${path}.away`, path);
+      expect(await mayPublish(checker, { mustBeFresh: true })).toBe(true);
+    }
   });
 });
 

@@ -7,7 +7,7 @@ const LOOK_EVERY_MS = 1_000;
 
 export interface PolicyFileOptions {
   readonly path: string;
-  /** Told once of each change that cannot stand; the policy stays what it was. */
+  /** Told once of each change that cannot stand or cannot be read; the policy stays what it was. */
   readonly onFailure: (error: Error) => void;
 }
 
@@ -15,11 +15,12 @@ export interface PolicyFileOptions {
 export class PolicyFile {
   private looking: Promise<void> = Promise.resolve();
   private readonly timer: NodeJS.Timeout;
+  private lastTold = '';
 
   private constructor(
     private readonly options: PolicyFileOptions,
     private policy: Policy,
-    /** Which state of the file was read last, whatever came of it. */
+    /** Which state of the file was read last, whether it could stand or not. */
     private version: string,
   ) {
     // What a file's system tells of changes is lost behind links and mounts; asking is not.
@@ -47,16 +48,24 @@ export class PolicyFile {
   }
 
   private async takeUp(): Promise<void> {
-    const { path, onFailure } = this.options;
+    const { path } = this.options;
     // Looked at before it is read: what changes in between is found the next time.
     const version = await versionOf(path);
-    if (version === this.version) return;
-    this.version = version;
     try {
-      this.policy = await readPolicy(path);
+      if (version !== this.version) this.policy = await readPolicy(path);
+      this.version = version;
+      this.lastTold = '';
     } catch (error) {
-      onFailure(error as Error);
+      // What is in it stays as it is; what kept it from being read may pass, and it is read at the next look.
+      if (isOfContent(error)) this.version = version;
+      this.tell(version, error as Error);
     }
+  }
+
+  private tell(version: string, error: Error): void {
+    const told = `${version} ${error.message}`;
+    if (told !== this.lastTold) this.options.onFailure(error);
+    this.lastTold = told;
   }
 }
 
@@ -79,6 +88,11 @@ async function readPolicy(path: string): Promise<Policy> {
     const faults = reason.split('\n').map((fault) => `  - ${fault}`);
     throw new PolicyFault(`The policy file ${path} is not valid:\n${faults.join('\n')}`, { cause });
   }
+}
+
+/** Whether it was read, and found wanting. */
+function isOfContent(error: unknown): boolean {
+  return error instanceof PolicyFault && error.cause instanceof PolicyFault;
 }
 
 async function readText(path: string): Promise<string> {

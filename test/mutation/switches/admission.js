@@ -74,6 +74,14 @@ export const ADMISSION_SWITCHES = [
     title: 'is asked for again within each interval',
   },
   {
+    name: 'a re-check is not put off by a clock that is set',
+    file: 'server/gate/admission/rechecks.ts',
+    code: 'performance.now()',
+    off: 'Date.now()',
+    test: 'server/gate/admission/rechecks.test.ts',
+    title: 'is asked for in time also where the clock is set back',
+  },
+  {
     name: 'a re-check that says no',
     file: 'server/gate/admission/rechecks.ts',
     code: "this.withdraw(stream, 'FORBIDDEN', 'The permission for this stream was withdrawn.');",

@@ -2,6 +2,14 @@
 /** @type {readonly import('../switches.d.ts').Switch[]} */
 export const TOKEN_SWITCHES = [
   {
+    name: 'an answer of another protocol',
+    file: 'server/gate/fetch-json.ts',
+    code: "reject(new Error('the answer was of another protocol'));",
+    off: "void new Error('the answer was of another protocol');",
+    test: 'server/gate/fetch-json.test.ts',
+    title: 'fails at once where the answer is of another protocol',
+  },
+  {
     name: 'the length of a shared secret',
     file: 'server/config/trusted-issuers.ts',
     code: 'bytes.length < MIN_SECRET_BYTES ||',
