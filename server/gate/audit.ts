@@ -8,6 +8,15 @@ export interface AuditedPrincipal {
   readonly tokenId: string | null;
 }
 
+export function auditedPrincipal({
+  subject,
+  issuer,
+  clientId,
+  tokenId,
+}: AuditedPrincipal): AuditedPrincipal {
+  return { subject, issuer, clientId, tokenId };
+}
+
 /** What the permission checker was asked, and what came of it. */
 export interface DecisionRecord extends AuditedPrincipal {
   readonly kind: 'decision';

@@ -6,7 +6,6 @@ import {
   TOKEN_PATH,
 } from '@sluice/protocol';
 import express, { type Request, type Response, Router } from 'express';
-import { SluiceError } from '../errors.js';
 import type { Issuer } from '../issuer/issuer.js';
 import { answerTokenRequest } from '../issuer/token-endpoint.js';
 import type { Log } from '../ops/log.js';
@@ -17,6 +16,7 @@ import { createCors } from './cors.js';
 import { createErrorHandler } from './error-handler.js';
 import { forThisMachine } from './for-this-machine.js';
 import { createIssuerMetadata } from './issuer-metadata.js';
+import { methodNotAllowed } from './method-not-allowed.js';
 import { nameRequest } from './request-id.js';
 
 const MAX_FORM_BYTES = 8_192;
@@ -48,20 +48,20 @@ export function createIssuerRoutes(parts: IssuerParts): Router {
   router.use([...ISSUER_PATHS], nameRequest, createCors(parts.allowedOrigins));
   if (!parts.isExposed) router.use([...ISSUER_PATHS], forThisMachine);
 
-  router.route(JWKS_PATH).get(createKeysRoute(parts.issuer)).all(notAllowed('GET, HEAD'));
+  router.route(JWKS_PATH).get(createKeysRoute(parts.issuer)).all(methodNotAllowed('GET, HEAD'));
   router
     .route(METADATA_PATH)
     .get(createIssuerMetadata(parts.issuerName))
-    .all(notAllowed('GET, HEAD'));
+    .all(methodNotAllowed('GET, HEAD'));
   router
     .route(TOKEN_PATH)
     .post(
       express.text({ type: 'application/x-www-form-urlencoded', limit: MAX_FORM_BYTES }),
       createTokenRoute(parts),
     )
-    .all(notAllowed('POST'));
-  router.route(AUTH_TOKEN_PATH).post(createAuthTokenRoute(parts)).all(notAllowed('POST'));
-  router.route(AUTH_VERIFY_PATH).post(createAuthVerifyRoute(parts)).all(notAllowed('POST'));
+    .all(methodNotAllowed('POST'));
+  router.route(AUTH_TOKEN_PATH).post(createAuthTokenRoute(parts)).all(methodNotAllowed('POST'));
+  router.route(AUTH_VERIFY_PATH).post(createAuthVerifyRoute(parts)).all(methodNotAllowed('POST'));
 
   router.use(createErrorHandler(parts.log));
   return router;
@@ -87,12 +87,5 @@ function createTokenRoute(parts: AuthTokenParts) {
     const clients = clientAuthenticationOf(request, parts);
     const answer = await answerTokenRequest(issuer, clients, form, { lifetimeSeconds });
     response.status(answer.status).set(answer.headers).json(answer.body);
-  };
-}
-
-function notAllowed(methods: string) {
-  return (_request: Request, response: Response): void => {
-    response.setHeader('Allow', methods);
-    throw new SluiceError('METHOD_NOT_ALLOWED');
   };
 }

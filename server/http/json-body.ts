@@ -1,7 +1,8 @@
 import { CONTENT_TYPES } from '@sluice/protocol';
-import express, { type Request, type Response } from 'express';
+import type { Request, Response } from 'express';
 import { SluiceError } from '../errors.js';
 import { JsonFault, parseJson } from '../json.js';
+import { createRawBodyReader } from './raw-body.js';
 
 /** Small requests are flat. */
 const MAX_DEPTH = 8;
@@ -14,16 +15,12 @@ const UTF_8 = /^charset="?utf-8"?$/;
 export type JsonBodyReader = (request: Request, response: Response) => Promise<unknown>;
 
 export function createJsonBodyReader(maxBytes: number): JsonBodyReader {
-  const parse = express.raw({ type: () => true, limit: maxBytes });
+  const readRaw = createRawBodyReader(maxBytes);
   return async (request, response) => {
     checkMedia(request);
-    await new Promise<void>((resolve, reject) => {
-      parse(request, response, (error?: unknown) => (error ? reject(error) : resolve()));
-    });
-    const body: unknown = request.body;
-    // Where the application around this router has parsed the body already, its value is taken as it is.
-    if (!Buffer.isBuffer(body)) return body;
-    return parseBody(body);
+    const body = await readRaw(request, response);
+    // What the application around this router has parsed already is taken as it is.
+    return Buffer.isBuffer(body) ? parseBody(body) : body;
   };
 }
 

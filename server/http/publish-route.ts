@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import express, { type Request, type Response } from 'express';
+import type { Request, Response } from 'express';
 import type { PublishLimits } from '../config.js';
 import { SluiceError } from '../errors.js';
 import type { Gate } from '../gate/gate.js';
@@ -7,6 +7,7 @@ import { type Principal, subjectKey } from '../gate/principal.js';
 import type { Idempotency } from '../log/event-log.js';
 import type { Publisher } from '../log/publisher.js';
 import { type Media, mediaOf, readEventBody } from './event-body.js';
+import { createRawBodyReader } from './raw-body.js';
 import { gateRequestOf } from './request.js';
 
 /** 1 to 255 characters of visible ASCII. */
@@ -20,7 +21,7 @@ export interface PublishParts {
 
 /** `POST /realtime/workspace/:ws/events` */
 export function createPublishRoute({ gate, publisher, limits }: PublishParts) {
-  const readBody = createBodyReader(limits);
+  const readBody = createRawBodyReader(limits.maxBodyBytes);
 
   return async (request: Request, response: Response): Promise<void> => {
     const asked = gateRequestOf(request, response);
@@ -28,7 +29,7 @@ export function createPublishRoute({ gate, publisher, limits }: PublishParts) {
     const principal = await gate.identify(asked);
     const media = mediaOf(request);
     const key = readIdempotencyKey(request);
-    const bytes = await readBody(request, response);
+    const bytes = bytesOf(await readBody(request, response));
     const body = readEventBody(bytes, media);
     const events = publisher.read(workspace, body.events, body.form);
 
@@ -51,18 +52,10 @@ export function createPublishRoute({ gate, publisher, limits }: PublishParts) {
   };
 }
 
-/** The body is read only after the gate has said who asks. */
-function createBodyReader({ maxBodyBytes }: PublishLimits) {
-  const parse = express.raw({ type: () => true, limit: maxBodyBytes });
-  return async (request: Request, response: Response): Promise<Buffer> => {
-    await new Promise<void>((resolve, reject) => {
-      parse(request, response, (error?: unknown) => (error ? reject(error) : resolve()));
-    });
-    const body: unknown = request.body;
-    if (Buffer.isBuffer(body)) return body;
-    // Where the application around this router has parsed the body already, its value is taken back to text.
-    return Buffer.from(body === undefined ? '' : asJson(body));
-  };
+/** What the application around this router has parsed already is taken back to text. */
+function bytesOf(body: unknown): Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  return Buffer.from(body === undefined ? '' : asJson(body));
 }
 
 function asJson(value: unknown): string {

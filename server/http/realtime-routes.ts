@@ -1,7 +1,6 @@
 import { EVENTS_ROUTE, REVOCATIONS_ROUTE, STREAM_TOKENS_ROUTE } from '@sluice/protocol';
-import { type NextFunction, type Request, type Response, Router } from 'express';
+import { Router } from 'express';
 import type { Config } from '../config.js';
-import { SluiceError } from '../errors.js';
 import type { Admissions } from '../gate/admission/admissions.js';
 import type { StreamTokens } from '../gate/admission/stream-tokens.js';
 import type { Audit } from '../gate/audit.js';
@@ -12,6 +11,7 @@ import type { Publisher } from '../log/publisher.js';
 import type { Log } from '../ops/log.js';
 import { createCors } from './cors.js';
 import { createErrorHandler } from './error-handler.js';
+import { methodNotAllowed } from './method-not-allowed.js';
 import { createProxyWarning } from './proxy-warning.js';
 import { createPublishRoute } from './publish-route.js';
 import { nameRequest } from './request-id.js';
@@ -54,11 +54,4 @@ export function createRealtimeRoutes(parts: RealtimeParts): Router {
     .all(methodNotAllowed('POST'));
   router.use(createErrorHandler(log));
   return router;
-}
-
-function methodNotAllowed(allowed: string) {
-  return (_request: Request, response: Response, _next: NextFunction): void => {
-    response.setHeader('Allow', allowed);
-    throw new SluiceError('METHOD_NOT_ALLOWED');
-  };
 }

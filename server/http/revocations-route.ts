@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import type { TokenRules } from '../config.js';
-import type { Audit } from '../gate/audit.js';
+import { type Audit, auditedPrincipal } from '../gate/audit.js';
 import type { Gate } from '../gate/gate.js';
 import type { RevocationList } from '../gate/revocation/revocation-list.js';
 import { createJsonBodyReader } from './json-body.js';
@@ -38,16 +38,12 @@ export function createRevocationsRoute({ gate, revocations, audit, tokens }: Rev
     gate.checkStanding(principal, workspace);
     const standing = await revocations.revoke(readRevocation(body, workspace, rules, Date.now()));
 
-    const { subject, issuer, clientId, tokenId } = principal;
     const revocation = revocationBody(standing, revocations.forgottenAt(standing));
     audit.record({
       kind: 'revocation',
       requestId,
       workspace,
-      subject,
-      issuer,
-      clientId,
-      tokenId,
+      ...auditedPrincipal(principal),
       revoked: revocation,
     });
     response.status(201).setHeader('Cache-Control', 'no-store').json({ revocation });

@@ -5,7 +5,7 @@ import {
   type ServiceErrorCode,
 } from '@sluice/protocol';
 import { SluiceError, spreadRetryMs } from '../../errors.js';
-import type { Audit, DecisionRecord } from '../audit.js';
+import { type Audit, auditedPrincipal, type DecisionRecord } from '../audit.js';
 import type { Decision, PermissionChecker, PermissionQuestion } from './permission-checker.js';
 
 /** How long the permission checker may take. */
@@ -131,15 +131,11 @@ function recordOf(
   granted: readonly string[] | null,
   askedAt: number,
 ): DecisionRecord {
-  const { subject, issuer, clientId, tokenId } = principal;
   return {
     kind: 'decision',
     requestId,
     workspace,
-    subject,
-    issuer,
-    clientId,
-    tokenId,
+    ...auditedPrincipal(principal),
     permission,
     topics,
     checker,
