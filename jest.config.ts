@@ -11,7 +11,11 @@ const config: Config = {
     '\\.tsx?$': [
       '@swc/jest',
       {
-        jsc: { target: 'es2022', parser: { syntax: 'typescript', tsx: true } },
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', tsx: true },
+          transform: { react: { runtime: 'automatic' } },
+        },
         module: { type: 'es6' },
         sourceMaps: 'inline',
       },
@@ -21,6 +25,8 @@ const config: Config = {
   moduleNameMapper: {
     '^jose$': '<rootDir>/test/support/jose.cjs',
     '^@sluice/(protocol|server|sdk)$': '<rootDir>/$1/index.ts',
+    '^#event-source$': '<rootDir>/sdk/transport/event-source/package.ts',
+    '^@sluice/sdk/(react|token)$': '<rootDir>/sdk/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',

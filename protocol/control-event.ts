@@ -44,4 +44,5 @@ export interface ControlEvents {
   readonly 'stream.draining': StreamDraining;
 }
 
+/** The name of a control event. */
 export type ControlEventName = keyof ControlEvents;

@@ -11,6 +11,7 @@ export interface Cursor {
 
 const CURSOR = /^([0-9A-HJKMNP-TV-Z]{8})-(0|[1-9][0-9]{0,14})$/;
 
+/** A cursor as it travels. */
 export function formatCursor(epoch: string, offset: number): string {
   return `${epoch}-${offset}`;
 }

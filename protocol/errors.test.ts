@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import {
+  CLIENT_ERROR_TITLES,
   CLIENT_ERRORS,
   ERRORS,
   isServiceErrorCode,
   problemOf,
+  SERVICE_ERROR_TITLES,
   SERVICE_ERRORS,
   type ServiceErrorCode,
 } from '@sluice/protocol';
@@ -57,7 +59,9 @@ describe('the table of errors', () => {
     expect(Object.keys(ERRORS)).toHaveLength(
       Object.keys(SERVICE_ERRORS).length + Object.keys(CLIENT_ERRORS).length,
     );
-    for (const { title } of Object.values(ERRORS)) expect(title).toMatch(/^[A-Z][^.\n]{5,70}$/);
+    const titles = { ...SERVICE_ERROR_TITLES, ...CLIENT_ERROR_TITLES };
+    expect(Object.keys(titles)).toEqual(Object.keys(ERRORS));
+    for (const title of Object.values(titles)) expect(title).toMatch(/^[A-Z][^.\n]{5,70}$/);
   });
 
   it.each(['', 'missing_token', 'NETWORK_ERROR', 'toString', '__proto__', 'constructor', null, 1])(
@@ -74,7 +78,8 @@ describe('the table of errors', () => {
 
 describe('a problem', () => {
   it.each(CODES)('says of %s what the table says', (code) => {
-    const { status, title, recoverable } = SERVICE_ERRORS[code];
+    const { status, recoverable } = SERVICE_ERRORS[code];
+    const title = SERVICE_ERROR_TITLES[code];
     expect(problemOf(code, { requestId: 'r1' })).toEqual({
       type: `urn:sluice:error:${code}`,
       title,

@@ -8,6 +8,7 @@ export type {
 } from './control-event.js';
 export { type Cursor, formatCursor, parseCursor } from './cursor.js';
 export {
+  CLIENT_ERROR_TITLES,
   CLIENT_ERRORS,
   type ClientErrorCode,
   ERRORS,
@@ -17,6 +18,7 @@ export {
   isTerminal,
   type Problem,
   problemOf,
+  SERVICE_ERROR_TITLES,
   SERVICE_ERRORS,
   type ServiceErrorCode,
 } from './errors.js';

@@ -6,8 +6,10 @@ export const PERMISSIONS = [
   'realtime:admin',
 ] as const;
 
+/** One of the permissions. */
 export type Permission = (typeof PERMISSIONS)[number];
 
+/** Whether `value` is one of the permissions. */
 export function isPermission(value: unknown): value is Permission {
   return (PERMISSIONS as readonly unknown[]).includes(value);
 }

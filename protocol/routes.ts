@@ -1,6 +1,7 @@
 /** Names of workspaces, compared exactly: `acme` and `Acme` are two workspaces. */
 const WORKSPACE = /^[A-Za-z0-9_-]{1,64}$/;
 
+/** Whether `text` can be the name of a workspace: 1 to 64 letters, digits, `_` and `-`. */
 export function isWorkspace(text: string): boolean {
   return WORKSPACE.test(text);
 }
@@ -14,14 +15,17 @@ export const STREAM_TOKENS_ROUTE = '/realtime/workspace/:ws/stream-tokens';
 /** Where tokens are withdrawn before their time (POST). */
 export const REVOCATIONS_ROUTE = '/realtime/workspace/:ws/revocations';
 
+/** Where the events of a workspace are read and published. */
 export function eventsPath(workspace: string): string {
   return pathOf(EVENTS_ROUTE, workspace);
 }
 
+/** Where a workspace gives out one-time stream tokens. */
 export function streamTokensPath(workspace: string): string {
   return pathOf(STREAM_TOKENS_ROUTE, workspace);
 }
 
+/** Where tokens are revoked for a workspace. */
 export function revocationsPath(workspace: string): string {
   return pathOf(REVOCATIONS_ROUTE, workspace);
 }
@@ -44,14 +48,18 @@ export const PARAMETERS = {
 /** Most topics, or types, that one subscription may name. */
 export const MAX_PATTERNS = 100;
 
+/** The public keys of the embedded issuer. */
 export const JWKS_PATH = '/.well-known/jwks.json';
+/** Tokens by OAuth 2.0 client credentials. */
 export const TOKEN_PATH = '/oauth/token';
 /** What the embedded issuer says of itself (RFC 8414). */
 export const METADATA_PATH = '/.well-known/oauth-authorization-server';
-/** Tokens in the plain form `{ token, expiresAt }`, and what a token says. */
+/** Tokens in the plain form `{ token, expiresAt }`. */
 export const AUTH_TOKEN_PATH = '/auth/token';
+/** What a token says. */
 export const AUTH_VERIFY_PATH = '/auth/verify';
 
+/** The content types that are sent and understood. */
 export const CONTENT_TYPES = {
   eventStream: 'text/event-stream',
   problem: 'application/problem+json',

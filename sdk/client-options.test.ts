@@ -31,7 +31,16 @@ describe('the options of a client', () => {
     [/"workspace"/, { token: 't', workspace: '../admin' }],
     [/"fetch"/, { token: 't', fetch: 'fetch' }],
     [/"heartbeatTimeoutMs"/, { token: 't', heartbeatTimeoutMs: 0 }],
-    [/"backoff.baseMs" must not be above/, { token: 't', backoff: { baseMs: 60_000 } }],
+    [
+      /"backoff.baseMs" must be at most "backoff.ceilMs"/,
+      { token: 't', backoff: { baseMs: 60_000 } },
+    ],
+    [/"backoff" must be left out/, { token: 't', backoff: {}, retryBackoff: {} }],
+    [/"backoff.ceilMs"/, { token: 't', retryBackoff: { ceilSeconds: 301 } }],
+    [/"maxAttempts"/, { token: 't', maxAttempts: 0 }],
+    [/"transport"/, { token: 't', transport: 'websocket' }],
+    [/"crossTab"/, { token: 't', crossTab: true }],
+    [/"onError"/, { token: 't', onError: 'log' }],
     [/"backoff.ceilMs"/, { token: 't', backoff: { ceilMs: Number.NaN } }],
   ])('are refused with %p', (message, options) => {
     expect(() => make(options)).toThrow(message);
@@ -79,13 +88,14 @@ describe('the options of a subscription', () => {
   const callbacks = { onEvent: () => {}, onError: () => {}, onConnected: () => {} };
 
   it.each<[string, Record<string, unknown>]>([
-    ['onError', { onError: undefined }],
+    ['onError', { onError: 'log' }],
     ['onGap', { onGap: 1 }],
     ['topics', { topics: [] }],
     ['topics', { topics: 'orders' }],
     ['topics', { topics: ['a,b'] }],
     ['types', { types: Array.from({ length: 101 }, (_, i) => `t${i}`) }],
     ['lastEventId', { lastEventId: 'häh' }],
+    ['maxBufferedEvents', { maxBufferedEvents: 0 }],
   ])('are refused where "%s" is wrong', (name, options) => {
     const client = make({ token: 't' });
     expect(() => client.subscribe({ ...callbacks, ...options })).toThrow(`"${name}"`);

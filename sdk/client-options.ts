@@ -1,155 +1,132 @@
-import { isWorkspace, TOKEN_PATH } from '@sluice/protocol';
-import { ClientCredentials } from './auth/client-credentials.js';
-import { StaticToken } from './auth/static-token.js';
-import { isBearerToken, type TokenSource } from './auth/token-source.js';
+import { isWorkspace } from '@sluice/protocol';
+import type { TokenOptions } from './auth/token-options.js';
+import { check } from './check.js';
 import { type Backoff, DEFAULT_BACKOFF, MAX_WAIT_MS } from './connection/backoff.js';
-import { type FetchLike, platformFetch } from './fetch-like.js';
+import type { RealtimeError } from './errors.js';
+import { type FetchLike, platformFetch } from './http/fetch-like.js';
 
 /** How a client is made: where it connects to, and exactly one way of getting a token. */
-export type RealtimeClientOptions = ConnectOptions & (TokenOptions | ClientCredentialOptions);
+export type RealtimeClientOptions = ConnectOptions & TokenOptions;
 
+/** Where a client connects to, and how. */
 export interface ConnectOptions {
   /** Where the service is, as an absolute http or https URL: `https://events.example.com`. A path is kept as a prefix. */
   readonly endpoint: string;
   /** The workspace whose events are subscribed to. Compared exactly: `acme` and `Acme` are two workspaces. */
   readonly workspace: string;
+  /**
+   * What carries the stream. `fetch`: the token travels in a header. `eventsource`: the platform's EventSource (in Node
+   * that of the package `eventsource`), with a one-time stream token for each connection. Default: `fetch`.
+   */
+  readonly transport?: 'fetch' | 'eventsource';
+  /**
+   * Only with `eventsource`: sends the access token itself in the address, for services without stream tokens.
+   * Addresses end up in logs. Default: false.
+   */
+  readonly queryToken?: boolean;
+  /** `shared`: the tabs of one origin share one stream and one token. Browsers only; elsewhere it does nothing. */
+  readonly crossTab?: 'shared';
   /** Default: the platform's `fetch`. It must honour `redirect: 'manual'`. */
   readonly fetch?: FetchLike;
-  /** Pauses before new attempts. Default: `{ baseMs: 500, ceilMs: 30_000 }`; both at most 300,000. */
+  /** Pauses before new attempts, in milliseconds. Default: `{ baseMs: 500, ceilMs: 30_000 }`; both at most 300,000. */
   readonly backoff?: Partial<Backoff>;
+  /** The same in seconds, in place of `backoff`. Default: `{ baseSeconds: 0.5, ceilSeconds: 30 }`. */
+  readonly retryBackoff?: { readonly baseSeconds?: number; readonly ceilSeconds?: number };
+  /** Attempts in a row that may fail before the client gives up, and waits for `setToken` or `reconnect`. Default: no limit. */
+  readonly maxAttempts?: number;
   /**
    * Milliseconds of silence after which a stream is taken for dead and opened anew.
    * Default: 45,000, three heartbeats of the service; at most 300,000.
    */
   readonly heartbeatTimeoutMs?: number;
+  /** Whether the stream is closed while the page is hidden, and resumed when it is shown. Default: false. */
+  readonly suspendWhenHidden?: boolean;
   /** Closes the client when it aborts. */
   readonly signal?: AbortSignal;
-}
-
-/** A token that the application has got itself; `setToken` replaces it. */
-export interface TokenOptions {
-  readonly token: string;
-  readonly clientId?: never;
-  readonly clientSecret?: never;
-  readonly tokenEndpoint?: never;
-}
-
-/** OAuth 2.0 client credentials. For services: a browser cannot keep a secret, and is refused. */
-export interface ClientCredentialOptions {
-  readonly clientId: string;
-  readonly clientSecret: string;
-  /** Absolute http or https URL that gives out tokens. Default: the endpoint's own, `{endpoint}/oauth/token`. */
-  readonly tokenEndpoint?: string;
-  readonly token?: never;
+  /** An error, once for the client, however many subscriptions it has. Called before theirs. */
+  readonly onError?: (error: RealtimeError) => void;
 }
 
 /** The options after the check, every default filled in. */
 export interface ClientSettings {
   readonly endpoint: string;
   readonly workspace: string;
+  readonly transport: 'fetch' | 'eventsource';
+  readonly queryToken: boolean;
   readonly fetch: FetchLike;
   readonly backoff: Backoff;
+  readonly maxAttempts: number;
   readonly heartbeatTimeoutMs: number;
+  readonly suspendWhenHidden: boolean;
   readonly signal: AbortSignal | null;
-  readonly source: TokenSource;
+  readonly onError: (error: RealtimeError) => void;
 }
 
 /** @throws TypeError that names the option at fault, never its value where that is a secret. */
-export function checkClientOptions(options: RealtimeClientOptions): ClientSettings {
-  const endpoint = checkEndpoint(options.endpoint);
-  const { workspace, signal = null } = options;
-  if (typeof workspace !== 'string' || !isWorkspace(workspace)) {
-    throw new TypeError('"workspace" must be 1 to 64 letters, digits, "_" and "-"');
-  }
-  const fetch = options.fetch ?? platformFetch;
-  if (typeof fetch !== 'function') throw new TypeError('"fetch" must be a function');
-  const heartbeatTimeoutMs = checkMs('heartbeatTimeoutMs', options.heartbeatTimeoutMs ?? 45_000);
+export function checkClientOptions(options: ConnectOptions): ClientSettings {
+  const { workspace, fetch = platformFetch, onError = () => {}, transport = 'fetch' } = options;
+  const { crossTab, maxAttempts = Number.POSITIVE_INFINITY, signal = null } = options;
+  check(
+    'workspace',
+    typeof workspace === 'string' && isWorkspace(workspace),
+    '1 to 64 letters, digits, "_" and "-"',
+  );
+  check('fetch', typeof fetch === 'function', 'a function');
+  check('onError', typeof onError === 'function', 'a function');
+  check('transport', /^(fetch|eventsource)$/.test(transport), '"fetch" or "eventsource"');
+  check('crossTab', [undefined, 'shared'].includes(crossTab), '"shared"');
+  check('maxAttempts', typeof maxAttempts === 'number' && maxAttempts >= 1, 'a number above 0');
   return {
-    endpoint,
+    endpoint: checkEndpoint('endpoint', options.endpoint),
     workspace,
+    transport,
+    queryToken: options.queryToken ?? false,
     fetch,
-    backoff: checkBackoff({ ...DEFAULT_BACKOFF, ...options.backoff }),
-    heartbeatTimeoutMs,
+    backoff: checkBackoff(options),
+    maxAttempts,
+    heartbeatTimeoutMs: checkMs('heartbeatTimeoutMs', options.heartbeatTimeoutMs ?? 45_000),
+    suspendWhenHidden: options.suspendWhenHidden ?? false,
     signal,
-    source: checkSource(options, endpoint, fetch),
+    onError,
   };
 }
 
-/** @throws TypeError, without the token in it. */
-export function checkToken(token: unknown): StaticToken {
-  if (!isBearerToken(token)) {
-    throw new TypeError('"token" must be a bearer token: letters, digits and "-._~+/", then "="');
-  }
-  return new StaticToken(token);
-}
-
-function checkSource(
-  options: RealtimeClientOptions,
-  endpoint: string,
-  fetch: FetchLike,
-): TokenSource {
-  const { token, clientId, clientSecret, tokenEndpoint = endpoint + TOKEN_PATH } = options;
-  const credentials = (['clientId', 'clientSecret', 'tokenEndpoint'] as const).filter(
-    (name) => options[name] !== undefined,
-  );
-  if (token !== undefined) {
-    if (credentials.length === 0) return checkToken(token);
-    throw new TypeError(
-      `"token" and ${credentials.map((name) => `"${name}"`).join(', ')} exclude each other: give one way of getting a token`,
-    );
-  }
-  if (credentials.length === 0) {
-    throw new TypeError(
-      'there is no way of getting a token: give "token", or "clientId" and "clientSecret"',
-    );
-  }
-  if (!isFilled(clientId) || !isFilled(clientSecret)) {
-    throw new TypeError('"clientId" and "clientSecret" go together, and neither may be empty');
-  }
-  if (typeof document !== 'undefined') {
-    throw new TypeError(
-      '"clientSecret" must not be used in a browser, where everybody can read it: give a "token" that your own service has got',
-    );
-  }
-  return new ClientCredentials({
-    tokenEndpoint: checkUrl('tokenEndpoint', tokenEndpoint).href,
-    clientId,
-    clientSecret,
-    fetch,
-  });
-}
-
-function checkEndpoint(value: unknown): string {
-  const url = checkUrl('endpoint', value);
-  if (url.search) throw new TypeError('"endpoint" must be a URL without a query');
+/**
+ * An address of a service, without a slash at its end.
+ * @throws TypeError
+ */
+export function checkEndpoint(name: string, value: unknown): string {
+  const url = checkUrl(name, value);
+  check(name, url.search === '', 'a URL without a query');
   return url.origin + url.pathname.replace(/\/+$/, '');
 }
 
-function checkUrl(name: string, value: unknown): URL {
+/** @throws TypeError */
+export function checkUrl(name: string, value: unknown): URL {
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : null;
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new TypeError(`"${name}" must be an absolute http or https URL`);
-  }
-  if (url.username || url.password || url.hash) {
-    throw new TypeError(`"${name}" must be a URL without credentials and fragment`);
-  }
-  return url;
+  check(name, /^https?:$/.test(url?.protocol ?? ''), 'an absolute http or https URL');
+  const { username, password, hash } = url as URL;
+  check(name, !(username || password || hash), 'a URL without credentials and fragment');
+  return url as URL;
 }
 
-function checkBackoff({ baseMs, ceilMs }: Backoff): Backoff {
+function checkBackoff({ backoff, retryBackoff }: ConnectOptions): Backoff {
+  check('backoff', !(backoff && retryBackoff), 'left out where there is "retryBackoff"');
+  const { baseSeconds, ceilSeconds } = retryBackoff ?? {};
+  const { baseMs = inMs(baseSeconds) ?? DEFAULT_BACKOFF.baseMs } = backoff ?? {};
+  const { ceilMs = inMs(ceilSeconds) ?? DEFAULT_BACKOFF.ceilMs } = backoff ?? {};
   checkMs('backoff.baseMs', baseMs);
   checkMs('backoff.ceilMs', ceilMs);
-  if (baseMs > ceilMs) throw new TypeError('"backoff.baseMs" must not be above "backoff.ceilMs"');
+  check('backoff.baseMs', baseMs <= ceilMs, 'at most "backoff.ceilMs"');
   return { baseMs, ceilMs };
 }
 
-function checkMs(name: string, value: unknown): number {
-  if (typeof value === 'number' && value > 0 && value <= MAX_WAIT_MS) return value;
-  throw new TypeError(
-    `"${name}" must be a number of milliseconds above 0 and up to ${MAX_WAIT_MS}`,
-  );
+function inMs(seconds?: number): number | undefined {
+  return seconds === undefined ? undefined : seconds * 1000;
 }
 
-function isFilled(value: unknown): value is string {
-  return typeof value === 'string' && value.length > 0;
+function checkMs(name: string, value: unknown): number {
+  const isRight = typeof value === 'number' && value > 0 && value <= MAX_WAIT_MS;
+  check(name, isRight, `a number of milliseconds above 0 and up to ${MAX_WAIT_MS}`);
+  return value;
 }

@@ -1,101 +1,214 @@
-import { eventsPath } from '@sluice/protocol';
+import { StaticToken } from './auth/static-token.js';
 import { TokenManager } from './auth/token-manager.js';
+import { checkToken, tokenSourceOf } from './auth/token-options.js';
 import {
   type ClientSettings,
   checkClientOptions,
-  checkToken,
+  checkEndpoint,
   type RealtimeClientOptions,
 } from './client-options.js';
 import { Connection } from './connection/connection.js';
-import { FetchTransport } from './connection/fetch-transport.js';
-import { type ConnectionState, summaryOf } from './connection/state.js';
-import type { Transport } from './connection/transport.js';
+import { Retry } from './connection/retry.js';
+import type { ConnectionState } from './connection/state.js';
+import { isOffline, Surroundings } from './connection/surroundings.js';
 import { RealtimeError } from './errors.js';
 import {
   checkSubscribeOptions,
+  type ReceivedEvent,
   type SubscribeOptions,
-  Subscriber,
   type Subscription,
-} from './subscription.js';
+} from './subscription/subscribe-options.js';
+import { report, Subscriber } from './subscription/subscriber.js';
+import { SubscriptionSet } from './subscription/subscription-set.js';
+import { FetchTransport } from './transport/fetch-transport.js';
+import { lazyTransport } from './transport/lazy-transport.js';
+import type { Transport } from './transport/transport.js';
+
+/** Stands for the token that the tabs share; whichever tab leads has that. */
+const SHARED_TOKEN = 'shared';
 
 /**
- * Subscribes to the events of one workspace: gets the tokens, keeps the streams alive, resumes where they broke.
- * Making one does nothing yet; the first subscription connects.
+ * Subscribes to the events of one workspace: gets the tokens, keeps the stream alive, resumes where it broke. All its
+ * subscriptions share one stream. Making a client does nothing yet; the first subscription connects.
  */
 export class RealtimeClient {
   readonly #settings: ClientSettings;
   readonly #tokens: TokenManager;
-  readonly #transport: Transport;
-  /** One stream a subscription, each with what it ends with. */
-  readonly #connections = new Map<Connection, Subscriber>();
+  readonly #subscriptions = new SubscriptionSet((error) =>
+    guard(() => this.#settings.onError(error)),
+  );
+  readonly #connection: Connection;
+  readonly #surroundings: Surroundings;
+  readonly #stateListeners = new Set<() => void>();
   readonly #onAbort = (): void => this.close();
-  #isClosed = false;
+  #endpoint: string;
 
-  /** @throws TypeError that names the options that are wrong or exclude each other. */
-  constructor(options: RealtimeClientOptions) {
-    this.#settings = checkClientOptions(options);
-    const { endpoint, workspace, fetch, source, signal } = this.#settings;
-    this.#tokens = new TokenManager(source);
-    this.#transport = new FetchTransport({ url: endpoint + eventsPath(workspace), fetch });
+  /**
+   * @param onActivity for the SDK's own use
+   * @throws TypeError that names the options that are wrong or exclude each other.
+   */
+  constructor(options: RealtimeClientOptions, onActivity?: (cursor: string | null) => void) {
+    const settings = checkClientOptions(options);
+    const { fetch, signal } = settings;
+    this.#settings = settings;
+    this.#endpoint = settings.endpoint;
+    const endpoint = (): string => this.#endpoint;
+    const isShared = options.crossTab !== undefined;
+    const source = tokenSourceOf(options, endpoint, fetch);
+    this.#tokens = new TokenManager(isShared ? new StaticToken(SHARED_TOKEN) : source, () =>
+      this.#connection.renew(),
+    );
+    this.#connection = new Connection({
+      ...settings,
+      endpoint,
+      transport: isShared ? sharedTransport(options) : transportOf(settings),
+      tokens: this.#tokens,
+      subscriptions: this.#subscriptions,
+      isOffline,
+      retry: new Retry(settings.backoff, settings.maxAttempts),
+      onState: () => this.#onState(),
+      ...(onActivity !== undefined && { onActivity }),
+    });
+    this.#surroundings = new Surroundings(this.#connection, settings.suspendWhenHidden);
     if (signal?.aborted) this.close();
     else signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** The state of the client's stream; of several, that of the most troubled one. `idle` without a subscription. */
+  /** Where the stream is in its life; `idle` without a subscription. */
   get state(): ConnectionState {
-    if (this.#isClosed) return 'closed';
-    return summaryOf([...this.#connections.keys()].map((connection) => connection.state));
+    return this.#connection.state;
+  }
+
+  /** Why the stream is down or was not let in; `null` while it is connected, and before there was an error. */
+  get lastError(): RealtimeError | null {
+    return this.#connection.lastError;
+  }
+
+  /** Calls `listener` after each change of `state`. The function that it returns ends that. */
+  onStateChange(listener: (state: ConnectionState) => void): () => void {
+    const entry = (): void => listener(this.state);
+    this.#stateListeners.add(entry);
+    return () => this.#stateListeners.delete(entry);
   }
 
   /**
    * Subscribes. The callbacks are called later, never from within.
    * @throws TypeError that names the option at fault; RealtimeError CLOSED once the client is closed.
    */
-  subscribe(options: SubscribeOptions): Subscription {
+  subscribe(options: SubscribeOptions = {}): Subscription {
     checkSubscribeOptions(options);
-    if (this.#isClosed) throw new RealtimeError('CLOSED');
-    const subscriber = new Subscriber(options);
-    const connection = new Connection({
-      transport: this.#transport,
-      tokens: this.#tokens,
-      backoff: this.#settings.backoff,
-      heartbeatTimeoutMs: this.#settings.heartbeatTimeoutMs,
-      topics: options.topics ?? [],
-      types: options.types ?? [],
-      lastEventId: options.lastEventId ?? null,
-      listener: subscriber,
-    });
-    this.#connections.set(connection, subscriber);
-    connection.open();
+    if (this.state === 'closed') throw new RealtimeError('CLOSED');
+    const subscriber = new Subscriber(options, () => this.#end(subscriber));
+    this.#subscriptions.add(subscriber);
+    this.#surroundings.watch();
+    this.#connection.refresh();
+    const unsubscribe = (): void => this.#end(subscriber);
     return {
       ready: subscriber.ready,
-      unsubscribe: () => this.#end(connection, subscriber),
+      unsubscribe,
+      [Symbol.asyncIterator]: () => iterate(subscriber, unsubscribe),
+      [Symbol.asyncDispose]: async () => unsubscribe(),
     };
   }
 
   /**
-   * Takes `token` from now on, in place of whatever the client got its tokens by. At once: streams reconnect with it
-   * from their last cursor, also out of `failed`, and no event is lost or comes twice. Does nothing once closed.
+   * Takes `token` from now on. At once: the stream is renewed with it, or opened where it is down, also out of `failed`,
+   * and no event is lost or comes twice. Where the client has a way of getting tokens, that is asked again before this
+   * one ends. Does nothing with the token that it has already, and once closed.
    * @throws TypeError if `token` cannot be sent as a bearer token.
    */
   setToken(token: string): void {
-    const source = checkToken(token);
-    if (this.#isClosed) return;
-    this.#tokens.replaceSource(source);
-    for (const connection of this.#connections.keys()) connection.open();
+    checkToken(token);
+    if (this.state !== 'closed' && this.#tokens.set(token)) this.#connection.reopen();
+  }
+
+  /**
+   * Moves to another address of the service, with another token if there is one. The stream goes on at its cursor.
+   * @throws TypeError that names what is wrong.
+   */
+  updateEndpoint({ baseUrl, token }: { readonly baseUrl: string; readonly token?: string }): void {
+    const endpoint = checkEndpoint('baseUrl', baseUrl);
+    if (token !== undefined) checkToken(token);
+    if (this.state === 'closed') return;
+    this.#endpoint = endpoint;
+    if (token !== undefined) this.#tokens.set(token);
+    this.#connection.reopen();
+  }
+
+  /** Opens the stream anew at once, also out of `failed`. Does nothing without a subscription, and once closed. */
+  reconnect(): void {
+    this.#connection.reopen();
   }
 
   /** Ends every subscription and leaves nothing behind. Again: does nothing. */
   close(): void {
-    this.#isClosed = true;
     this.#settings.signal?.removeEventListener('abort', this.#onAbort);
-    for (const [connection, subscriber] of this.#connections) this.#end(connection, subscriber);
+    this.#surroundings.unwatch();
+    this.#subscriptions.close();
     this.#tokens.close();
+    this.#connection.close();
+    this.#stateListeners.clear();
   }
 
-  #end(connection: Connection, subscriber: Subscriber): void {
-    this.#connections.delete(connection);
+  #end(subscriber: Subscriber): void {
     subscriber.close();
-    connection.close();
+    if (!this.#subscriptions.delete(subscriber)) return;
+    if (this.#subscriptions.size === 0) this.#surroundings.unwatch();
+    this.#connection.refresh();
   }
+
+  #onState(): void {
+    for (const listener of this.#stateListeners) guard(listener);
+  }
+}
+
+/** The stream of whichever tab leads. If it is this one, it is that of a client beneath this one. */
+function sharedTransport({
+  crossTab,
+  signal,
+  onError,
+  maxAttempts,
+  ...options
+}: RealtimeClientOptions): Transport {
+  let tabs: Transport | null = null;
+  const loaded = lazyTransport(async () => {
+    const { TabTransport } = await import('./tabs/tab-transport.js');
+    tabs ??= new TabTransport(
+      SHARED_TOKEN,
+      (endpoint, onActivity) =>
+        new RealtimeClient({ ...options, endpoint, suspendWhenHidden: false }, onActivity),
+    );
+    return tabs;
+  });
+  return { ...loaded, rest: () => tabs?.rest?.() };
+}
+
+function transportOf({ transport, fetch, queryToken }: ClientSettings): Transport {
+  if (transport === 'fetch') return new FetchTransport(fetch);
+  return lazyTransport(async () => {
+    const { EventSourceTransport } = await import('./transport/event-source-transport.js');
+    return new EventSourceTransport({ fetch, queryToken });
+  });
+}
+
+function guard(callback: () => void): void {
+  try {
+    callback();
+  } catch (error) {
+    report(error);
+  }
+}
+
+function iterate(
+  subscriber: Subscriber,
+  unsubscribe: () => void,
+): AsyncIterator<ReceivedEvent, undefined> {
+  const queue = subscriber.queue();
+  return {
+    next: () => queue.next(),
+    return: async () => {
+      unsubscribe();
+      return { done: true, value: undefined };
+    },
+  };
 }

@@ -4,9 +4,9 @@ import { RealtimeError, withRetry } from './errors.js';
 
 describe('a RealtimeError', () => {
   it('says what the table of codes says, unless it is told more', () => {
-    expect(new RealtimeError('UNAVAILABLE')).toMatchObject({
+    expect(new RealtimeError('NETWORK_ERROR')).toMatchObject({
       name: 'RealtimeError',
-      message: 'The service cannot answer right now',
+      message: 'The service could not be reached',
       recoverable: true,
       willRetry: false,
     });
@@ -30,16 +30,20 @@ describe('a RealtimeError', () => {
   });
 
   it('goes into JSON with its message, and without stack and cause', () => {
-    const error = new RealtimeError('FORBIDDEN', { status: 403, cause: new Error('why') });
+    const error = new RealtimeError('FORBIDDEN', {
+      message: 'no',
+      status: 403,
+      cause: new Error('why'),
+    });
     expect(JSON.parse(JSON.stringify(error))).toEqual({
       name: 'RealtimeError',
-      message: 'The permission was not granted',
+      message: 'no',
       code: 'FORBIDDEN',
       recoverable: false,
       willRetry: false,
       status: 403,
     });
-    expect(inspect(error)).toMatch(/^RealtimeError: The permission was not granted/);
+    expect(inspect(error)).toMatch(/^RealtimeError: no/);
   });
 
   it('is recognised by its shape, also when another copy of the package made it', () => {
@@ -54,5 +58,13 @@ describe('a RealtimeError', () => {
     ]) {
       expect(RealtimeError.isRealtimeError(other)).toBe(false);
     }
+  });
+
+  it('is asked for its code, also by the older name of one', () => {
+    const error = new RealtimeError('AUTH_ERROR');
+    expect(error.isCode('AUTH_FAILED')).toBe(true);
+    expect(error.isCode('FORBIDDEN', 'AUTH_ERROR')).toBe(true);
+    expect(error.isCode('FORBIDDEN')).toBe(false);
+    expect(error.isCode()).toBe(false);
   });
 });

@@ -1,8 +1,8 @@
-import { ERRORS, type ErrorCode } from '@sluice/protocol';
+import { CLIENT_ERROR_TITLES, ERRORS, type ErrorCode } from '@sluice/protocol';
 
 /** What is known of an error besides its code. Whoever fills it in keeps tokens out of every member. */
 export interface RealtimeErrorDetails {
-  /** One plain sentence. Default: the title of the code. */
+  /** One plain sentence. */
   readonly message?: string | undefined;
   /** Default: what the table of codes says. */
   readonly recoverable?: boolean | undefined;
@@ -20,7 +20,7 @@ export class RealtimeError extends Error {
   readonly code: ErrorCode;
   /** Whether going on can help: with a new token for TOKEN_EXPIRED, by waiting for the others. */
   readonly recoverable: boolean;
-  /** Whether the client goes on by itself. If not, it waits in `failed` for `setToken`. */
+  /** Whether the client goes on by itself. If not, it waits in `failed` for `setToken` or `reconnect`. */
   readonly willRetry: boolean;
   /** HTTP status of the answer, where there was one. */
   readonly status: number | undefined;
@@ -30,10 +30,10 @@ export class RealtimeError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, details: RealtimeErrorDetails = {}) {
-    super(
-      details.message ?? ERRORS[code].title,
-      details.cause === undefined ? undefined : { cause: details.cause },
-    );
+    // The service sends its own words along; what the SDK notices itself has them in the table.
+    const titles: Readonly<Partial<Record<ErrorCode, string>>> = CLIENT_ERROR_TITLES;
+    const { message = titles[code] ?? code, cause } = details;
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.recoverable = details.recoverable ?? ERRORS[code].recoverable;
     this.willRetry = details.willRetry ?? false;
@@ -49,33 +49,24 @@ export class RealtimeError extends Error {
 
   /** Whether `value` is a RealtimeError, also one of another copy of this package (a second bundle, another realm). */
   static isRealtimeError(value: unknown): value is RealtimeError {
-    return (
-      typeof value === 'object' &&
-      value !== null &&
-      'name' in value &&
-      value.name === 'RealtimeError' &&
-      'code' in value &&
-      typeof value.code === 'string' &&
-      Object.hasOwn(ERRORS, value.code)
-    );
+    const { name, code } = Object(value) as Partial<RealtimeError>;
+    return name === 'RealtimeError' && typeof code === 'string' && Object.hasOwn(ERRORS, code);
+  }
+
+  /** Whether this is one of `codes`. `AUTH_FAILED` is another name for AUTH_ERROR. */
+  isCode(...codes: readonly (ErrorCode | 'AUTH_FAILED')[]): boolean {
+    return codes.some((code) => this.code === (code === 'AUTH_FAILED' ? 'AUTH_ERROR' : code));
   }
 
   /** Everything but the stack and the cause, for logs. */
   toJSON(): Record<string, unknown> {
-    const { name, message, code, recoverable, willRetry, status, requestId, retryAfterMs } = this;
-    return { name, message, code, recoverable, willRetry, status, requestId, retryAfterMs };
+    const { name, message, ...fields } = this;
+    return { name, message, ...fields };
   }
 }
 
 /** The same error with the word of the connection, which alone knows whether there will be another attempt. */
 export function withRetry(error: RealtimeError, willRetry: boolean): RealtimeError {
-  return new RealtimeError(error.code, {
-    message: error.message,
-    recoverable: error.recoverable,
-    willRetry,
-    status: error.status,
-    requestId: error.requestId,
-    retryAfterMs: error.retryAfterMs,
-    cause: error.cause,
-  });
+  const { message, cause } = error;
+  return new RealtimeError(error.code, { ...error, message, cause, willRetry });
 }

@@ -4,13 +4,19 @@ export type {
   StreamConnected,
   StreamGap,
 } from '@sluice/protocol';
+export type { AuthEndpoint, Given } from './auth/auth-endpoint.js';
+export type { TokenAnswer, TokenProvider } from './auth/provided-token.js';
+export {
+  RemoteCredentials,
+  type RemoteCredentialsFactory,
+  type RemoteCredentialsOptions,
+} from './auth/remote-credentials.js';
+export type { RemoteRequestOptions } from './auth/remote-token.js';
+export { StopRetrying } from './auth/stop-retrying.js';
+export type { AuthActionRequest, TokenOptions } from './auth/token-options.js';
+export type { TokenRequest } from './auth/token-source.js';
 export { RealtimeClient } from './client.js';
-export type {
-  ClientCredentialOptions,
-  ConnectOptions,
-  RealtimeClientOptions,
-  TokenOptions,
-} from './client-options.js';
+export type { ConnectOptions, RealtimeClientOptions } from './client-options.js';
 export type { Backoff } from './connection/backoff.js';
 export type { ConnectionState } from './connection/state.js';
 export { RealtimeError, type RealtimeErrorDetails } from './errors.js';
@@ -20,10 +26,11 @@ export type {
   FetchLikeInit,
   FetchLikeReader,
   FetchLikeResponse,
-} from './fetch-like.js';
+} from './http/fetch-like.js';
 export type {
   Disconnection,
   EventContext,
+  ReceivedEvent,
   SubscribeOptions,
   Subscription,
-} from './subscription.js';
+} from './subscription/subscribe-options.js';

@@ -2,9 +2,14 @@ const REDACTED = '[redacted]';
 /** fetch wraps what failed once or twice; further down nothing helps the reader. */
 const MAX_CAUSES = 4;
 
-/** `text` without the secrets. */
+/** What looks like a token, whoever got it: a JWT, or the credentials of a header. */
+const TOKEN_LIKE = /eyJ[\w-]+\.[\w-]+\.[\w-]*|(Bearer |Basic )[\w\-.~+/]{16,}=*/g;
+
+/** `text` without the secrets, none of which may be empty, and without what looks like a token. */
 export function redact(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((safe, secret) => safe.replaceAll(secret, REDACTED), text);
+  return secrets
+    .reduce((safe, secret) => safe.replaceAll(secret, REDACTED), text)
+    .replace(TOKEN_LIKE, `$1${REDACTED}`);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { SERVICE_ERRORS, type ServiceErrorCode } from '@sluice/protocol';
+import { SERVICE_ERROR_TITLES, type ServiceErrorCode } from '@sluice/protocol';
 
 /**
  * The one error that may leave a part of the service. `detail` is written for the caller: it never holds a token, a
@@ -17,7 +17,7 @@ export class SluiceError extends Error {
     options: { cause?: unknown; retryAfterMs?: number; challenge?: string | null } = {},
   ) {
     super(
-      detail ?? SERVICE_ERRORS[code].title,
+      detail ?? SERVICE_ERROR_TITLES[code],
       options.cause === undefined ? undefined : { cause: options.cause },
     );
     this.name = 'SluiceError';

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FaultServer, status, tokenAnswer } from '../../test/support/fault-server.js';
-import { type FetchLike, platformFetch } from '../fetch-like.js';
+import { type FetchLike, platformFetch } from '../http/fetch-like.js';
 import { ClientCredentials } from './client-credentials.js';
 
 const SECRET = 'pässword: with+all%';
@@ -22,7 +22,7 @@ describe('client credentials', () => {
       clientSecret: SECRET,
       fetch,
     });
-    return source.fetch({ signal });
+    return source.fetch({ reason: 'initial', attempt: 1, signal });
   }
 
   it('asks as RFC 6749 says, and reads token and life', async () => {

@@ -1,8 +1,8 @@
 import { RealtimeError } from '../errors.js';
-import { type FetchLike, type FetchLikeResponse, isRedirect } from '../fetch-like.js';
+import type { FetchLike, FetchLikeResponse } from '../http/fetch-like.js';
+import { readJsonObject } from '../http/response-body.js';
 import { redactedCause } from '../redact.js';
-import { readJsonObject } from '../response-body.js';
-import { readRetryAfter } from '../retry-after.js';
+import { providerRefusal } from './provider-refusal.js';
 import {
   isBearerToken,
   type SourcedToken,
@@ -35,7 +35,7 @@ export class ClientCredentials implements TokenSource {
 
   async fetch({ signal }: TokenRequest): Promise<SourcedToken> {
     const response = await this.#post(signal);
-    if (response.status !== 200) throw refusalOf(response);
+    if (response.status !== 200) throw providerRefusal(response, 'token endpoint');
     const answer = await readJsonObject(response, signal);
     const token = answer?.['access_token'];
     if (!isBearerToken(token)) {
@@ -69,19 +69,6 @@ export class ClientCredentials implements TokenSource {
       });
     }
   }
-}
-
-/** Waiting helps against a busy or a broken endpoint; every other answer will be the same the next time. */
-function refusalOf(response: FetchLikeResponse): RealtimeError {
-  const { status } = response;
-  return new RealtimeError('TOKEN_PROVIDER_ERROR', {
-    message: isRedirect(response)
-      ? 'The token endpoint answered with a redirect, which is not followed: it would get the client secret'
-      : `The token endpoint answered with status ${status}`,
-    recoverable: status >= 500 || status === 429 || status === 408,
-    ...(status !== 0 && { status }),
-    retryAfterMs: readRetryAfter(response),
-  });
 }
 
 /** `expires_in` in milliseconds; it is optional (RFC 6749, section 5.1). */

@@ -1,75 +1,173 @@
 import { AbortScope, untilAborted } from '../abort-scope.js';
+import { backoffMs, DEFAULT_BACKOFF } from '../connection/backoff.js';
 import { RealtimeError } from '../errors.js';
-import type { TokenSource } from './token-source.js';
+import { redactedCause } from '../redact.js';
+import { renewalAheadMs } from './renewal.js';
+import { ServiceClock } from './service-clock.js';
+import type { SourcedToken, TokenRequest, TokenSource } from './token-source.js';
 
 const DEFAULT_DEADLINE_MS = 10_000;
-/** A token is renewed this long before its end, but never before four fifths of its life are over. */
-const RENEW_AHEAD_MS = 60_000;
-const RENEW_AHEAD_SHARE = 0.2;
+/** Between two renewals ahead of time, so that tokens with tiny lives are not renewed without end. */
+const LEAST_DISTANCE_MS = 5_000;
+/** Timers run in steps: a long one would overflow, and does not notice that the machine slept or its clock was set. */
+const LONGEST_STEP_MS = 30_000;
+/** Up to this share more ahead of time, at random, so that clients do not renew together. */
+const JITTER_SHARE = 0.25;
 
-/** A token that was handed out. Tokens are told apart by identity, so nobody compares secrets. */
+/** A token that was handed out. Tokens are told apart by identity: each generation is an object of its own. */
 export interface Token {
   readonly value: string;
 }
 
-interface CachedToken {
-  readonly token: Token;
-  readonly renewAtMs: number;
-}
+type Reason = TokenRequest['reason'];
 
 /** One request to the source, shared by all who ask meanwhile. */
 interface Flight {
   readonly scope: AbortScope;
   readonly token: Promise<Token>;
+  /** Whether nobody waits for it: it gets the next token while the one of now still does. */
+  isAhead: boolean;
 }
 
-/** Holds the one token of a client: asks its source for it, once however many ask, and keeps it while it lasts. */
+/** Holds the one token of a client: asks its source, once however many ask, and renews the token before it ends. */
 export class TokenManager {
+  readonly #source: TokenSource;
+  readonly #onRenewed: () => void;
   readonly #deadlineMs: number;
-  #source: TokenSource;
-  #cached: CachedToken | null = null;
+  readonly #clock = new ServiceClock();
+  /** The token of now, also where it was refused, until the next one comes. */
+  #token: Token | null = null;
+  /** Why another one is needed; `null` where that of now does, as far as the service has said. */
+  #need: Reason | null = 'initial';
+  /** Whether the token of now was had because the one before was refused, and was not let in yet. */
+  #isForced = false;
+  #isResting = false;
+  /** When the token was had, on the clock of `performance`. */
+  #hadAt = 0;
+  /** When the token ends, on the clock of the service. */
+  #endsAtMs = Number.POSITIVE_INFINITY;
+  /** Before when nothing is renewed ahead of time, on the clock of `performance`. */
+  #notBefore = 0;
+  /** Requests in a row that brought nothing. */
+  #failures = 0;
   #flight: Flight | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param deadlineMs milliseconds within which a source must have answered. Default: 10,000. */
-  constructor(source: TokenSource, deadlineMs = DEFAULT_DEADLINE_MS) {
+  /**
+   * @param onRenewed called when a token was had ahead of time: a stream should be opened with it. Must not throw.
+   * @param deadlineMs milliseconds within which a source must have answered. Default: 10,000.
+   */
+  constructor(source: TokenSource, onRenewed: () => void, deadlineMs = DEFAULT_DEADLINE_MS) {
     this.#source = source;
+    this.#onRenewed = onRenewed;
     this.#deadlineMs = deadlineMs;
   }
 
-  /** Whether another token can be had once this one is refused. */
-  get canRenew(): boolean {
-    return this.#source.canRenew;
+  /**
+   * The token of now, or the next one where there is none, or it has ended or was refused.
+   * @throws RealtimeError: TOKEN_PROVIDER_ERROR; TOKEN_PROVIDER_TIMEOUT past the deadline; INVALID_TOKEN or
+   * TOKEN_EXPIRED where the source has no other token than the one that was refused.
+   */
+  async get(): Promise<Token> {
+    const reason = this.#need ?? this.#reasonOfEnd();
+    if (this.#token !== null && reason === null) return this.#token;
+    const flight = this.#flight ?? this.#takeOff(reason ?? 'initial');
+    flight.isAhead = false;
+    return flight.token;
   }
 
   /**
-   * The token of now, or a new one where there is none or its end is near.
-   * @throws RealtimeError of the source; TOKEN_PROVIDER_TIMEOUT past the deadline.
+   * Takes a token that the application has got; what the source still answers is not heard. False where it is the
+   * token of now.
    */
-  async get(): Promise<Token> {
-    if (this.#cached !== null && Date.now() < this.#cached.renewAtMs) return this.#cached.token;
-    this.#flight ??= this.#takeOff();
-    return this.#flight.token;
+  set(value: string): boolean {
+    if (this.#token?.value === value) return false;
+    this.#callOff();
+    this.#isForced = false;
+    this.#notBefore = 0;
+    this.#hold(value, null);
+    return true;
   }
 
-  /** Hands `token` out no more. Nothing happens where a newer one has taken its place. */
-  drop(token: Token): void {
-    if (this.#cached?.token === token) this.#cached = null;
+  /** The service let a stream in with `token`, until `expiresAt` (RFC 3339). */
+  accepted(token: Token, expiresAt: string): void {
+    if (token !== this.#token) return;
+    this.#isForced = false;
+    this.#isResting = false;
+    const now = this.#clock.now();
+    const endsAtMs = Date.parse(expiresAt);
+    // Let in after its end: this clock cannot tell. The service itself says in the stream when the end is near.
+    this.#endsAtMs = endsAtMs > now ? endsAtMs : Number.POSITIVE_INFINITY;
+    const lifeMs = this.#endsAtMs - now + performance.now() - this.#hadAt;
+    const aheadMs = renewalAheadMs(lifeMs) * (1 + JITTER_SHARE * Math.random());
+    this.#renewAt(this.#endsAtMs - aheadMs);
   }
 
-  /** Takes tokens from another source from now on; what the old one still answers is not heard. */
-  replaceSource(source: TokenSource): void {
-    this.close();
-    this.#source = source;
+  /** `token` ends soon, as the service says: gets the next one, if that can be had, and tells of it. */
+  renewAhead(token: Token): void {
+    if (token === this.#token) this.#renewAt(0);
+  }
+
+  /** The service refused `token`. Whether `get()` may bring one that is not. */
+  refused(token: Token, reason: 'expired' | 'rejected'): boolean {
+    if (token !== this.#token) return true;
+    if (!this.#source.canRenew) return false;
+    clearTimeout(this.#timer);
+    // What is under way ahead of time is waited for from now on.
+    if (this.#flight !== null) this.#flight.isAhead = false;
+    this.#need = reason === 'expired' && this.#isResting ? 'resume' : reason;
+    // One that was good when it came, and has run out while it could not be used, is none of a source at fault.
+    const hasRunOut = reason === 'expired' && performance.now() - this.#hadAt > LEAST_DISTANCE_MS;
+    return !this.#isForced || hasRunOut;
+  }
+
+  /** The clock of the service, in milliseconds since 1970. */
+  setServerTime(serverTimeMs: number): void {
+    this.#clock.set(serverTimeMs);
+  }
+
+  /** No stream lives: nothing is renewed ahead of time, and a token that is asked for next is to `resume`. */
+  rest(): void {
+    this.#callOff();
+    this.#isResting = true;
   }
 
   /** Forgets the token, and calls off what is under way. */
   close(): void {
-    this.#cached = null;
-    this.#flight?.scope.abort(new RealtimeError('CLOSED'));
-    this.#flight = null;
+    this.#callOff();
+    this.#token = null;
+    this.#need = 'initial';
   }
 
-  #takeOff(): Flight {
+  get #renewsAhead(): boolean {
+    return this.#source.renewsAhead ?? this.#source.canRenew;
+  }
+
+  #reasonOfEnd(): Reason | null {
+    if (!this.#renewsAhead || this.#clock.now() < this.#endsAtMs) return null;
+    return this.#isResting ? 'resume' : 'expired';
+  }
+
+  /** Gets the next token at `timeMs`, on the clock of the service, while that of now goes on. */
+  #renewAt(timeMs: number): void {
+    clearTimeout(this.#timer);
+    const leftMs = Math.max(timeMs - this.#clock.now(), this.#notBefore - performance.now());
+    if (!this.#renewsAhead || leftMs === Number.POSITIVE_INFINITY) return;
+    if (leftMs <= 0) this.#renewNow();
+    else this.#timer = setTimeout(() => this.#renewAt(timeMs), Math.min(leftMs, LONGEST_STEP_MS));
+  }
+
+  #renewNow(): void {
+    if (this.#flight !== null || this.#need !== null || this.#reasonOfEnd() !== null) return;
+    const flight = this.#takeOff('expiring');
+    flight.token.then(
+      () => flight.isAhead && this.#onRenewed(),
+      () => flight.isAhead && this.#renewAt(0),
+    );
+  }
+
+  #takeOff(reason: Reason): Flight {
+    this.#notBefore = reason === 'expiring' ? performance.now() + LEAST_DISTANCE_MS : 0;
     const scope = new AbortScope(null);
     scope.abortAfter(
       this.#deadlineMs,
@@ -78,26 +176,92 @@ export class TokenManager {
           message: `No token came within ${this.#deadlineMs} ms`,
         }),
     );
-    return { scope, token: this.#fetch(scope) };
+    this.#flight = { scope, token: this.#fetch(scope, reason), isAhead: true };
+    return this.#flight;
   }
 
-  async #fetch(scope: AbortScope): Promise<Token> {
+  async #fetch(scope: AbortScope, reason: Reason): Promise<Token> {
+    const { signal } = scope;
     try {
-      const answer = this.#source.fetch({ signal: scope.signal });
-      const { value, lifetimeMs } = await untilAborted(answer, scope.signal);
-      // An answer that was on its way when the source was replaced must not overwrite what came after it.
-      scope.signal.throwIfAborted();
-      const token = { value };
-      this.#cached = { token, renewAtMs: Date.now() + timeUntilRenewal(lifetimeMs) };
-      return token;
+      // Later, never from within: a provider may call the client.
+      await null;
+      signal.throwIfAborted();
+      const request = { reason, attempt: this.#failures + 1, signal };
+      const answer = await untilAborted(this.#source.fetch(request), signal);
+      // An answer that was on its way when it was called off must not overwrite what came after it.
+      signal.throwIfAborted();
+      return this.#land(answer, reason);
+    } catch (error) {
+      if (this.#flight?.scope === scope) throw this.#failed(error);
+      // Called off: whoever waits gets what has taken its place, if anything has.
+      if (this.#token !== null && this.#need === null) return this.#token;
+      throw error;
     } finally {
       scope.end();
       if (this.#flight?.scope === scope) this.#flight = null;
     }
   }
+
+  #land({ value, lifetimeMs }: SourcedToken, reason: Reason): Token {
+    const isRefused = this.#need !== null && this.#need !== 'initial';
+    if (value === this.#token?.value && (isRefused || reason === 'expiring')) {
+      throw sameToken(reason === 'expiring' ? null : this.#need);
+    }
+    this.#isForced = isRefused;
+    return this.#hold(value, lifetimeMs);
+  }
+
+  #hold(value: string, lifetimeMs: number | null): Token {
+    clearTimeout(this.#timer);
+    this.#need = null;
+    this.#failures = 0;
+    this.#hadAt = performance.now();
+    // A source may go by a wrong clock: a token that it has just given is not taken for one that has ended.
+    const isTold = lifetimeMs !== null && lifetimeMs > 0;
+    this.#endsAtMs = isTold ? this.#clock.now() + lifetimeMs : Number.POSITIVE_INFINITY;
+    this.#token = { value };
+    return this.#token;
+  }
+
+  #failed(thrown: unknown): RealtimeError {
+    const error = asProviderError(thrown, this.#token);
+    const backoff = backoffMs(this.#failures++, DEFAULT_BACKOFF, Math.random());
+    const waitMs = error.recoverable
+      ? Math.max(backoff, error.retryAfterMs ?? 0)
+      : Number.POSITIVE_INFINITY;
+    this.#notBefore = Math.max(this.#notBefore, performance.now() + waitMs);
+    return error;
+  }
+
+  #callOff(): void {
+    clearTimeout(this.#timer);
+    const flight = this.#flight;
+    if (flight === null) return;
+    this.#flight = null;
+    flight.isAhead = false;
+    flight.scope.abort(new RealtimeError('CLOSED'));
+  }
 }
 
-function timeUntilRenewal(lifetimeMs: number | null): number {
-  if (lifetimeMs === null) return Number.POSITIVE_INFINITY;
-  return lifetimeMs - Math.min(RENEW_AHEAD_MS, lifetimeMs * RENEW_AHEAD_SHARE);
+/** What a source throws, fit to be told: only the SDK's own errors are known to hold no secret. */
+function asProviderError(thrown: unknown, token: Token | null): RealtimeError {
+  if (thrown instanceof RealtimeError) return thrown;
+  return new RealtimeError('TOKEN_PROVIDER_ERROR', {
+    // By its name, so that one of another copy of this package counts too.
+    recoverable: Object(thrown).name !== 'StopRetrying',
+    cause: redactedCause(thrown, token === null ? [] : [token.value]),
+  });
+}
+
+/** @param refusedAs why the service refused the token that came again; `null` where it did not */
+function sameToken(refusedAs: Reason | null): RealtimeError {
+  if (refusedAs === null) {
+    return new RealtimeError('TOKEN_PROVIDER_ERROR', {
+      message: 'The token provider gave the token again that ends soon',
+    });
+  }
+  return new RealtimeError(refusedAs === 'rejected' ? 'INVALID_TOKEN' : 'TOKEN_EXPIRED', {
+    message: 'The token provider gave the token again that the service has refused',
+    recoverable: false,
+  });
 }

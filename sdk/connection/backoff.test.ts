@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { TERMINAL_RETRY_MS } from '@sluice/protocol';
-import { backoffMs, clampWait, DEFAULT_BACKOFF, raiseBackoff } from './backoff.js';
+import { backoffMs, clampWait, DEFAULT_BACKOFF, raiseBackoff } from '../connection/backoff.js';
 
 describe('the backoff', () => {
   it('doubles its bound with each failure, up to the ceiling', () => {

@@ -2,8 +2,12 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { TERMINAL_RETRY_MS } from '@sluice/protocol';
 import { TokenManager } from '../auth/token-manager.js';
 import { RealtimeError } from '../errors.js';
+import { Subscriber } from '../subscription/subscriber.js';
+import { SubscriptionSet } from '../subscription/subscription-set.js';
+import type { StreamListener, StreamRequest, Transport } from '../transport/transport.js';
 import { Connection } from './connection.js';
-import type { StreamListener, StreamRequest, Transport } from './transport.js';
+import { Retry } from './retry.js';
+import type { ConnectionState } from './state.js';
 
 /** A transport whose streams the test speaks for. */
 class SpokenTransport implements Transport {
@@ -34,30 +38,34 @@ describe('the pauses of a connection', () => {
   let transport: SpokenTransport;
   let connection: Connection;
   let errors: RealtimeError[];
+  let states: ConnectionState[];
+  let isOffline: boolean;
+  let tokens: number;
 
   beforeEach(async () => {
-    jest.useFakeTimers();
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
     jest.spyOn(Math, 'random').mockReturnValue(1);
     transport = new SpokenTransport();
     errors = [];
+    states = [];
+    isOffline = false;
+    tokens = 0;
+    const subscriptions = new SubscriptionSet((error) => errors.push(error));
+    subscriptions.add(new Subscriber({}, () => {}));
+    const source = {
+      canRenew: true,
+      fetch: async () => ({ value: `t${++tokens}`, lifetimeMs: null }),
+    };
     connection = new Connection({
+      endpoint: () => 'http://127.0.0.1:1',
+      workspace: 'acme',
       transport,
-      tokens: new TokenManager({
-        canRenew: true,
-        fetch: async () => ({ value: 't', lifetimeMs: null }),
-      }),
-      backoff: { baseMs: 500, ceilMs: 30_000 },
+      tokens: new TokenManager(source, () => {}),
+      subscriptions,
+      retry: new Retry({ baseMs: 500, ceilMs: 30_000 }, 8),
       heartbeatTimeoutMs: 45_000,
-      topics: [],
-      types: [],
-      lastEventId: null,
-      listener: {
-        onConnected: () => {},
-        onDisconnected: () => {},
-        onEvent: () => {},
-        onGap: () => {},
-        onError: (error) => errors.push(error),
-      },
+      isOffline: () => isOffline,
+      onState: () => states.push(connection.state),
     });
     connection.open();
     await jest.advanceTimersByTimeAsync(0);
@@ -139,5 +147,42 @@ describe('the pauses of a connection', () => {
     await jest.advanceTimersByTimeAsync(1);
     expect(connection.state).toBe('reconnecting');
     expect(errors).toMatchObject([{ code: 'HEARTBEAT_TIMEOUT', willRetry: true }]);
+  });
+
+  it('end with the last attempt that is allowed', async () => {
+    for (let i = 1; i < 8; i++) await pauseAfter();
+    transport.streams.at(-1)?.fail(new RealtimeError('NETWORK_ERROR'));
+    await jest.advanceTimersByTimeAsync(0);
+    expect(connection.state).toBe('failed');
+    expect(errors.map(({ willRetry }) => willRetry)).toEqual([...Array(7).fill(true), false]);
+    expect(transport.streams).toHaveLength(8);
+
+    connection.reopen();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(await pauseAfter()).toBe(500);
+  });
+
+  it('are long without a network, unless it comes back', async () => {
+    isOffline = true;
+    transport.letIn();
+    expect(await pauseAfter()).toBe(30_000);
+    expect(states).toContain('suspended');
+    expect(states).not.toContain('reconnecting');
+
+    transport.streams.at(-1)?.fail(new RealtimeError('NETWORK_ERROR'));
+    await jest.advanceTimersByTimeAsync(100);
+    connection.wake(true);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(transport.streams).toHaveLength(3);
+  });
+
+  it('are not cut short by a page that is shown where the service has asked for them', async () => {
+    transport.streams[0]?.fail(new RealtimeError('RATE_LIMIT_EXCEEDED', { retryAfterMs: 60_000 }));
+    await jest.advanceTimersByTimeAsync(59_000);
+    connection.wake(false);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(transport.streams).toHaveLength(1);
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(transport.streams).toHaveLength(2);
   });
 });

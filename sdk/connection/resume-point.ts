@@ -1,6 +1,6 @@
 import { parseCursor } from '@sluice/protocol';
 
-/** How far a subscription has come: where its next stream resumes, and what it has seen already. */
+/** How far somebody has come in the history of a workspace: where to resume, and what was seen already. */
 export class ResumePoint {
   #cursor: string | null;
 
@@ -12,15 +12,27 @@ export class ResumePoint {
     return this.#cursor;
   }
 
+  /** Whether this point has the same order as `cursor` (cursors of two epochs have none) and is not behind it. */
+  covers(cursor: string): boolean {
+    return this.#distanceTo(cursor) <= 0;
+  }
+
+  /** Whether `cursor` lies further back in the same epoch. */
+  isBeyond(cursor: string): boolean {
+    return this.#distanceTo(cursor) < 0;
+  }
+
+  /** Whether this point and `cursor` are of one epoch. */
+  isComparable(cursor: string): boolean {
+    return !Number.isNaN(this.#distanceTo(cursor));
+  }
+
   /**
-   * Moves forward to the cursor of a frame. False, and nothing moves, where the subscription has come that far already:
-   * a service may repeat itself when a stream resumes. An id that is no cursor is not of this service and moves nothing.
+   * Moves forward to the cursor of a frame. False, and nothing moves, where that was seen already: a service may repeat
+   * itself when a stream resumes. An id that is no cursor is not of this service and moves nothing.
    */
   advance(id: string): boolean {
-    const next = parseCursor(id);
-    if (next === null) return false;
-    const last = this.#cursor === null ? null : parseCursor(this.#cursor);
-    if (last?.epoch === next.epoch && next.offset <= last.offset) return false;
+    if (parseCursor(id) === null || this.covers(id)) return false;
     this.#cursor = id;
     return true;
   }
@@ -28,5 +40,12 @@ export class ResumePoint {
   /** Moves to where the service says the history goes on after a gap; that may lie behind (an older log restored). */
   moveTo(id: string): void {
     if (parseCursor(id) !== null) this.#cursor = id;
+  }
+
+  /** Events from here to `cursor`; NaN where they have no order. */
+  #distanceTo(cursor: string): number {
+    const here = parseCursor(this.#cursor ?? '');
+    const there = parseCursor(cursor);
+    return here !== null && here.epoch === there?.epoch ? there.offset - here.offset : Number.NaN;
   }
 }

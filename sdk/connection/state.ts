@@ -1,25 +1,28 @@
 /**
- * Where a stream is in its life:
+ * Where a client's stream is in its life:
  *
  *     idle -> authorizing -> connecting -> connected
  *                  ^  |          |             |
  *                  |  +----------+-------------+--> reconnecting (waits, then authorizing)
  *                  |  |          |             |
- *                  |  +----------+-------------+--> failed (waits for setToken, then authorizing)
+ *                  |  +----------+-------------+--> suspended (waits for its surroundings, then authorizing)
+ *                  |  |          |             |
+ *                  |  +----------+-------------+--> failed (waits for setToken or reconnect, then authorizing)
  *                  |                           |
- *                  +----- setToken ------------+
+ *                  +---------------------------+
  *
+ *     every state but failed and closed -> idle, with the last subscription
  *     every state -> closed
  *
- * - `idle`: nothing was asked for yet
+ * - `idle`: there is no subscription
  * - `authorizing`: a token is being had
  * - `connecting`: the stream was asked for; the service has not said `stream.connected`
- * - `connected`: events flow
+ * - `connected`: events flow. A renewal happens within this state: the next stream takes over from the live one
  * - `reconnecting`: the stream is down; the next attempt comes by itself
- * - `failed`: the stream is down, and no attempt comes before `setToken`
+ * - `suspended`: the stream is down, and so is the machine's network, or the page is put away; the next attempt comes
+ *   by itself once that is over
+ * - `failed`: the stream is down, and no attempt comes before `setToken` or `reconnect`
  * - `closed`: for good
- *
- * `setToken` leads from every state but `idle` and `closed` to `authorizing`.
  */
 export type ConnectionState =
   | 'idle'
@@ -27,19 +30,6 @@ export type ConnectionState =
   | 'connecting'
   | 'connected'
   | 'reconnecting'
-  | 'closed'
-  | 'failed';
-
-/** Streams that are down come before streams that are on their way, and these before the healthy ones. */
-const MOST_TROUBLED_FIRST: readonly ConnectionState[] = [
-  'failed',
-  'reconnecting',
-  'authorizing',
-  'connecting',
-  'connected',
-];
-
-/** One state for several streams: that of the most troubled one; `idle` where there is no stream. */
-export function summaryOf(states: readonly ConnectionState[]): ConnectionState {
-  return MOST_TROUBLED_FIRST.find((state) => states.includes(state)) ?? 'idle';
-}
+  | 'suspended'
+  | 'failed'
+  | 'closed';

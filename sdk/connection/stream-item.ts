@@ -6,7 +6,7 @@ import type {
   StreamTokenExpiring,
 } from '@sluice/protocol';
 import { RealtimeError } from '../errors.js';
-import { parseJsonObject } from '../response-body.js';
+import { parseJsonObject } from '../http/response-body.js';
 
 /** What a frame with data says. */
 export type StreamItem =
@@ -19,18 +19,12 @@ export type StreamItem =
   | { readonly name: 'stream.error'; readonly data: Readonly<Record<string, unknown>> }
   | { readonly name: 'unknown' };
 
-/** The members, and their types, without which the data of an item is not what its name says. */
+/** The members, and their types, without which the SDK cannot do with the data of an item what its name asks for. */
 const MEMBERS: Readonly<Record<string, Readonly<Record<string, 'string' | 'number'>>>> = {
-  event: { id: 'string', source: 'string', type: 'string', time: 'string', topic: 'string' },
-  'stream.connected': {
-    connectionId: 'string',
-    workspace: 'string',
-    subject: 'string',
-    expiresAt: 'string',
-    resumed: 'string',
-  },
-  'stream.gap': { from: 'string', oldest: 'string', reason: 'string' },
-  'stream.token_expiring': { expiresAt: 'string' },
+  event: { type: 'string', topic: 'string' },
+  'stream.connected': { expiresAt: 'string', resumed: 'string' },
+  'stream.gap': { reason: 'string' },
+  'stream.token_expiring': {},
   'stream.draining': { reconnectInMs: 'number' },
   'stream.error': {},
 };

@@ -7,48 +7,61 @@ import {
 } from '@sluice/protocol';
 import { AbortScope } from '../abort-scope.js';
 import { RealtimeError } from '../errors.js';
+import { errorOfProblem } from '../transport/refusal.js';
+import type { StreamListener, StreamRequest, Transport } from '../transport/transport.js';
 import { clampWait } from './backoff.js';
-import { errorOfProblem } from './refusal.js';
-import type { ResumePoint } from './resume-point.js';
+import { ResumePoint } from './resume-point.js';
 import { readStreamItem } from './stream-item.js';
-import type { StreamListener, StreamRequest, Transport } from './transport.js';
 
 /** Who hears what a stream says. */
 export interface StreamHandlers {
+  onServerTime(serverTimeMs: number): void;
+  onActivity(): void;
   onConnected(connected: StreamConnected): void;
   onEvent(event: RealtimeEvent, cursor: string): void;
-  onGap(gap: StreamGap): void;
+  /** @param cursor where the stream goes on */
+  onGap(gap: StreamGap, cursor: string): void;
   onTokenExpiring(): void;
   /** The stream's `retry:`, in milliseconds. */
   onRetry(retryMs: number): void;
 }
 
+/** Milliseconds within which the service must have said `stream.connected`. */
+const OPENING_DEADLINE_MS = 15_000;
+
 /** The reason of the abort by which a draining stream is left when its time has come. */
 const DRAINED = Symbol('drained');
 
-/** One stream, from its request to its end: reads its frames, moves the resume point, watches its heartbeat. */
+/** One stream, from its request to its end: reads its frames, knows how far it has come, watches its heartbeat. */
 export class Stream implements StreamListener {
-  readonly #request: StreamRequest;
-  readonly #resumePoint: ResumePoint;
+  readonly request: StreamRequest;
+  readonly #position: ResumePoint;
   readonly #heartbeatTimeoutMs: number;
   readonly #handlers: StreamHandlers;
   readonly #scope: AbortScope;
   #disarmWatchdog = (): void => {};
+  #disarmOpening: (() => void) | null = null;
+  /** What the service said when it let this stream in, until it is handed on. */
+  #opening: StreamConnected | null = null;
   /** When this client shall come back, on the clock of `performance`; `null` while the service is not draining. */
   #reconnectAt: number | null = null;
 
   constructor(
     request: StreamRequest,
-    resumePoint: ResumePoint,
     heartbeatTimeoutMs: number,
     handlers: StreamHandlers,
     signal: AbortSignal,
   ) {
-    this.#request = request;
-    this.#resumePoint = resumePoint;
+    this.request = request;
+    this.#position = new ResumePoint(request.lastEventId);
     this.#heartbeatTimeoutMs = heartbeatTimeoutMs;
     this.#handlers = handlers;
     this.#scope = new AbortScope(signal);
+  }
+
+  /** How far it has come: where the next stream resumes. */
+  get cursor(): string | null {
+    return this.#position.cursor;
   }
 
   /**
@@ -56,8 +69,15 @@ export class Stream implements StreamListener {
    * @throws RealtimeError for every other end; the reason of the abort if the connection has called the stream off.
    */
   async run(transport: Transport): Promise<number> {
+    this.#disarmOpening = this.#scope.abortAfter(
+      OPENING_DEADLINE_MS,
+      () =>
+        new RealtimeError('NETWORK_ERROR', {
+          message: `The service did not let the stream in within ${OPENING_DEADLINE_MS} ms`,
+        }),
+    );
     try {
-      await transport.run(this.#request, this, this.#scope.signal);
+      await transport.run(this.request, this, this.#scope.signal);
       throw new RealtimeError('NETWORK_ERROR', { message: 'The stream ended without a word' });
     } catch (error) {
       if (error === DRAINED) return 0;
@@ -66,6 +86,10 @@ export class Stream implements StreamListener {
     } finally {
       this.#scope.end();
     }
+  }
+
+  onServerTime(serverTimeMs: number): void {
+    this.#handlers.onServerTime(serverTimeMs);
   }
 
   onActivity(): void {
@@ -77,38 +101,58 @@ export class Stream implements StreamListener {
           message: `Nothing came in for ${this.#heartbeatTimeoutMs} ms`,
         }),
     );
+    this.#handlers.onActivity();
   }
 
   onFrame(frame: Frame): void {
     if (frame.retry !== undefined) this.#handlers.onRetry(frame.retry);
     if (frame.data === undefined) {
-      if (frame.id !== undefined) this.#resumePoint.advance(frame.id);
+      if (frame.id !== undefined) this.#position.advance(frame.id);
       return;
     }
     const item = readStreamItem(frame.event, frame.data);
     const id = frame.id ?? '';
     if (item.name === 'event') this.#onEvent(item.data, id);
-    else if (item.name === 'stream.gap') this.#resumePoint.moveTo(id);
-    // Before a gap has been told, a stream that is cut must not resume behind it.
-    else if (item.name !== 'stream.connected' || item.data.resumed !== 'gap') {
-      this.#resumePoint.advance(id);
-    }
+    else if (item.name === 'stream.connected') this.#onConnected(item.data, id);
+    else if (item.name === 'stream.gap') this.#onGap(item.data, id);
+    else this.#position.advance(id);
 
-    if (item.name === 'stream.connected') this.#handlers.onConnected(item.data);
-    else if (item.name === 'stream.gap') this.#handlers.onGap(item.data);
-    else if (item.name === 'stream.token_expiring') this.#handlers.onTokenExpiring();
+    if (item.name === 'stream.token_expiring') this.#handlers.onTokenExpiring();
     else if (item.name === 'stream.draining') this.#onDraining(item.data.reconnectInMs);
-    else if (item.name === 'stream.error') throw errorOfProblem(item.data, [this.#request.token]);
+    else if (item.name === 'stream.error') throw errorOfProblem(item.data, [this.request.token]);
+  }
+
+  /** A stream that begins with a gap counts as let in once that is told: before, nobody knows where it goes on. */
+  #onConnected(connected: StreamConnected, id: string): void {
+    this.#opening = connected;
+    if (connected.resumed === 'gap') return;
+    this.#position.advance(id);
+    this.#letIn();
+  }
+
+  #onGap(gap: StreamGap, id: string): void {
+    this.#position.moveTo(id);
+    this.#letIn();
+    this.#handlers.onGap(gap, id);
+  }
+
+  #letIn(): void {
+    const connected = this.#opening;
+    if (connected === null) return;
+    this.#opening = null;
+    this.#disarmOpening?.();
+    this.#disarmOpening = null;
+    this.#handlers.onConnected(connected);
   }
 
   #onEvent(event: RealtimeEvent, cursor: string): void {
-    if (parseCursor(cursor) === null) {
-      // Handing it on would give up the promise that nothing comes twice.
+    // Without a cursor there is no promise that nothing comes twice; before `stream.connected`, nobody to hand it on to.
+    if (parseCursor(cursor) === null || this.#disarmOpening !== null) {
       throw new RealtimeError('PROTOCOL_ERROR', {
-        message: 'The service sent an event without a cursor',
+        message: 'The service sent an event without a cursor, or before it let the stream in',
       });
     }
-    if (this.#resumePoint.advance(cursor)) this.#handlers.onEvent(event, cursor);
+    if (this.#position.advance(cursor)) this.#handlers.onEvent(event, cursor);
   }
 
   /** Events keep flowing until the time has come or the service goes, whichever is first. */

@@ -1,4 +1,10 @@
-import { isServiceErrorCode, type Problem, SERVICE_ERRORS } from '@sluice/protocol';
+import {
+  isServiceErrorCode,
+  type Problem,
+  SERVICE_ERROR_TITLES,
+  SERVICE_ERRORS,
+  type ServiceErrorCode,
+} from '@sluice/protocol';
 import { readAnswerText } from './answer-text.js';
 
 /** Why the service said no, as far as its answer tells. */
@@ -32,7 +38,7 @@ export async function readRefusal(answer: Response): Promise<Refusal> {
 export function parseStreamError(text: string): Refusal | null {
   const problem = membersOf(text);
   const { code } = problem;
-  if (isServiceErrorCode(code)) return refusalOf(problem, code, SERVICE_ERRORS[code]);
+  if (isServiceErrorCode(code)) return refusalOf(problem, code, entryOf(code));
   if (typeof code !== 'string') return null;
   return refusalOf(problem, code, { title: 'the service ended the stream', recoverable: true });
 }
@@ -41,7 +47,11 @@ export function parseStreamError(text: string): Refusal | null {
 function parseProblem(text: string): Refusal | null {
   const problem = membersOf(text);
   const { code } = problem;
-  return isServiceErrorCode(code) ? refusalOf(problem, code, SERVICE_ERRORS[code]) : null;
+  return isServiceErrorCode(code) ? refusalOf(problem, code, entryOf(code)) : null;
+}
+
+function entryOf(code: ServiceErrorCode): { title: string; recoverable: boolean } {
+  return { title: SERVICE_ERROR_TITLES[code], recoverable: SERVICE_ERRORS[code].recoverable };
 }
 
 type Members = Partial<Record<keyof Problem, unknown>>;

@@ -3,6 +3,7 @@ import {
   encodeFrame,
   isTerminal,
   problemOf,
+  SERVICE_ERROR_TITLES,
   SERVICE_ERRORS,
   type ServiceErrorCode,
   TERMINAL_RETRY_MS,
@@ -55,7 +56,7 @@ export function streamProblem(response: Response, error: SluiceError): void {
 function problemBody(response: Response, { code, message, retryAfterMs }: SluiceError) {
   return problemOf(code, {
     requestId: requestIdOf(response),
-    ...(message !== SERVICE_ERRORS[code].title && { detail: message }),
+    ...(message !== SERVICE_ERROR_TITLES[code] && { detail: message }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
 }

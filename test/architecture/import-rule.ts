@@ -24,6 +24,13 @@ const ROOTS = ['server/app.ts', 'server/realtime-router.ts', 'server/compose.ts'
 /** Which way the arrows run. The first rule that a file falls under is its rule; a file under none is a fault. */
 export const IMPORT_RULES: readonly Rule[] = [
   { of: 'protocol/', may: ['protocol/'], packages: [] },
+  { of: 'sdk/react/', may: ['sdk/', '@sluice/protocol'], packages: ['react'] },
+  { of: 'sdk/transport/event-source/package.ts', may: ['sdk/'], packages: ['eventsource'] },
+  {
+    of: 'sdk/transport/event-source-transport.ts',
+    may: ['sdk/', '@sluice/protocol'],
+    packages: ['#event-source'],
+  },
   { of: 'sdk/', may: ['sdk/', '@sluice/protocol'], packages: [] },
 
   { of: 'server/errors.ts', may: ['@sluice/protocol'], packages: [] },

@@ -55,6 +55,7 @@ describe('the import rule', () => {
   it.each([
     ['protocol/event.ts', `import { isName } from './topic.js';`],
     ['sdk/react/hooks.tsx', `import type { ErrorCode } from '@sluice/protocol'; const a = <b />;`],
+    ['sdk/react/provider.tsx', `import { useState } from 'react'; import '../client.js';`],
     ['server/gate/gate.ts', `import type { TokenRules } from '../config.js';`],
     ['server/gate/gate.ts', `import { type TokenRules } from '../config.js';`],
     ['server/gate/gate.ts', `import { SluiceError } from '../errors.js';`],
@@ -74,6 +75,7 @@ describe('the import rule', () => {
     ['protocol/event.ts', `import { SluiceError } from '../server/errors.js';`],
     ['protocol/event.ts', `import express from 'express';`],
     ['sdk/client.ts', `import { createApp } from '@sluice/server';`],
+    ['sdk/client.ts', `import { useState } from 'react';`],
     ['sdk/client.ts', `type App = import('../server/app.js').App;`],
     ['sdk/client.ts', `import { request } from 'node:http';`],
     ['sdk/client.ts', `import { createParser } from 'eventsource-parser';`],

@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { eventsPath, type Problem, type RealtimeEvent, streamTokensPath } from '@sluice/protocol';
-import { launchChromium } from '../support/chromium.js';
+import { launchBrowser } from '../support/browsers.js';
 import { startPlayground, WORKSPACE } from '../support/playground.js';
 import { listen } from '../support/test-service.js';
 import { describeWith } from '../support/tools.js';
@@ -21,7 +21,7 @@ describeWith('chromium', 'a page of a listed origin in Chromium', (path) => {
     const accessToken = issuer.mint({ permissions: ['realtime:subscribe'] });
     const eventsUrl = service.url + eventsPath(WORKSPACE);
     const tokensUrl = service.url + streamTokensPath(WORKSPACE);
-    await using browser = await launchChromium(path);
+    await using browser = await launchBrowser('chromium', path);
     const page = await browser.open(origin);
 
     const issued = await page.evaluate(fetchInPage, { url: tokensUrl, accessToken });
@@ -56,7 +56,7 @@ describeWith('chromium', 'a page of a listed origin in Chromium', (path) => {
       env: { ALLOWED_ORIGINS: `${origin},${otherOrigin}` },
     });
     const { service, token } = playground;
-    await using browser = await launchChromium(path);
+    await using browser = await launchBrowser('chromium', path);
     const page = await browser.open(origin);
     const otherPage = await browser.open(otherOrigin);
     const { body } = await page.evaluate(fetchInPage, {

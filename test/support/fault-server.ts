@@ -1,6 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { encodeFrame, problemOf, type ServiceErrorCode } from '@sluice/protocol';
+import {
+  CONTENT_TYPES,
+  encodeFrame,
+  PARAMETERS,
+  problemOf,
+  type ServiceErrorCode,
+  TERMINAL_RETRY_MS,
+} from '@sluice/protocol';
 
 /** How the fault server plays one request. What it leaves open stays open until the client goes. */
 export type Fault = (response: ServerResponse, request: IncomingMessage) => void;
@@ -86,17 +93,38 @@ export function status(code: number, headers: Record<string, string> = {}, body 
   };
 }
 
-/** A refusal as the service writes it. */
+/** A refusal as the service writes it: with its status, or in the stream if `errors=stream` was asked for. */
 export function refusal(code: ServiceErrorCode, httpStatus: number, retryAfterMs?: number): Fault {
   const problem = problemOf(code, {
     requestId: 'r1',
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
-  return status(
+  const ordinary = status(
     httpStatus,
-    { 'content-type': 'application/problem+json' },
+    { 'content-type': CONTENT_TYPES.problem },
     JSON.stringify(problem),
   );
+  const inStream = status(
+    200,
+    { 'content-type': CONTENT_TYPES.eventStream },
+    encodeFrame({ retry: TERMINAL_RETRY_MS }) + frames.error(code, retryAfterMs),
+  );
+  return (response, request) =>
+    (parametersOf(request).has(PARAMETERS.errors) ? inStream : ordinary)(response, request);
+}
+
+/** A redirect to another address. */
+export function redirect(location: string, code = 301): Fault {
+  return status(code, { location });
+}
+
+export function streamTokenAnswer(streamToken: string): Fault {
+  return status(201, { 'content-type': CONTENT_TYPES.json }, JSON.stringify({ streamToken }));
+}
+
+/** The parameters in the address of a request. */
+export function parametersOf({ url }: { readonly url?: string | undefined }): URLSearchParams {
+  return new URL(url ?? '', 'http://localhost').searchParams;
 }
 
 export function tokenAnswer(token: string, expiresIn = 3600): Fault {
@@ -157,9 +185,12 @@ export const FAULTS = {
 /** A service that misbehaves on purpose, over real sockets. */
 export class FaultServer {
   readonly requests: SeenRequest[] = [];
+  /** Requests for stream tokens, which are kept apart: a fault is about the stream. */
+  readonly exchanges: SeenRequest[] = [];
   readonly #server: Server;
   readonly #script: Fault[] = [];
-  #onRequest: () => void = () => {};
+  readonly #exchangeScript: Fault[] = [];
+  readonly #waiting: (() => void)[] = [];
 
   private constructor(server: Server) {
     this.#server = server;
@@ -187,18 +218,23 @@ export class FaultServer {
     this.#script.push(...faults);
   }
 
+  /** What the next requests for a stream token get, one each, in this order; all others get one. */
+  scriptExchange(...faults: Fault[]): void {
+    this.#exchangeScript.push(...faults);
+  }
+
   get scripted(): string {
     return `${this.origin}/scripted`;
   }
 
   /** Resolves to request number `count`, once that many have come. */
   async request(count: number): Promise<SeenRequest> {
-    while (this.requests.length < count) {
-      await new Promise<void>((resolve) => {
-        this.#onRequest = resolve;
-      });
-    }
-    return this.requests[count - 1] as SeenRequest;
+    return this.#nth(this.requests, count);
+  }
+
+  /** As `request`, of those for a stream token. */
+  async exchange(count: number): Promise<SeenRequest> {
+    return this.#nth(this.exchanges, count);
   }
 
   async close(): Promise<void> {
@@ -206,16 +242,34 @@ export class FaultServer {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
+  async #nth(seen: readonly SeenRequest[], count: number): Promise<SeenRequest> {
+    while (seen.length < count) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    return seen[count - 1] as SeenRequest;
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const over = new Promise<void>((resolve) => response.once('close', resolve));
     let body = '';
     for await (const chunk of request.setEncoding('utf8')) body += chunk;
     const { method = '', url = '', headers } = request;
+    if (url.endsWith('/stream-tokens')) {
+      this.exchanges.push({ method, url, headers, body, over });
+      const oneOfItsOwn = streamTokenAnswer(`one-time-${this.exchanges.length}`);
+      (this.#exchangeScript.shift() ?? oneOfItsOwn)(response, request);
+      this.#wake();
+      return;
+    }
     const route = url.split('/')[1] ?? '';
     const named = Object.entries(FAULTS).find(([name]) => name === route)?.[1];
     const fault = named ?? this.#script.shift() ?? status(410);
     this.requests.push({ method, url, headers, body, over });
     fault(response, request);
-    this.#onRequest();
+    this.#wake();
   }
 }

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 // It imports nothing but Node's own modules, because the test runner loads it without its own way of resolving names.
 
 /** Programs that are no packages of this project. */
-export type ToolName = 'chromium' | 'curl' | 'node-22' | 'node-24';
+export type ToolName = 'chromium' | 'curl' | 'firefox' | 'node-22' | 'node-24';
 
 /** Where a program is, or why it cannot be had. */
 export type Tool = { readonly path: string } | { readonly missing: string };
@@ -20,14 +20,15 @@ const INSTALL_DEADLINE_MS = 300_000;
 const run = promisify(execFile);
 
 export default async function globalSetup(): Promise<void> {
-  const [chromium, curl, node22, node24] = await Promise.all([
-    ...installFromDebian(['chromium', 'curl']),
+  const [chromium, curl, firefox, node22, node24] = await Promise.all([
+    ...installFromDebian(['chromium', 'curl', 'firefox-esr']),
     installNode(22),
     installNode(24),
   ]);
   const tools: Record<ToolName, Tool> = {
     chromium: chromium as Tool,
     curl: curl as Tool,
+    firefox: firefox as Tool,
     'node-22': node22 as Tool,
     'node-24': node24 as Tool,
   };

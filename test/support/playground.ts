@@ -65,8 +65,9 @@ export async function publish(
   url: string,
   token: string,
   events: readonly object[],
+  workspace = WORKSPACE,
 ): Promise<readonly Published[]> {
-  const response = await fetch(url + eventsPath(WORKSPACE), {
+  const response = await fetch(url + eventsPath(workspace), {
     method: 'POST',
     headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
     body: JSON.stringify(events),
@@ -79,9 +80,9 @@ export async function publish(
 }
 
 /** Events that carry their number: `{ n }`. */
-export function numbered(from: number, to: number): object[] {
+export function numbered(from: number, to: number, topic = 'orders'): object[] {
   return Array.from({ length: to - from + 1 }, (_, index) => ({
-    topic: 'orders',
+    topic,
     type: 'order.created',
     data: { n: from + index },
   }));

@@ -5,7 +5,7 @@ import { eventsPath, PARAMETERS, type RealtimeEvent, type StreamConnected } from
 import { RealtimeClient } from '@sluice/sdk';
 import { EventSource } from 'eventsource';
 import { createParser } from 'eventsource-parser';
-import { launchChromium } from './chromium.js';
+import { launchBrowser } from './browsers.js';
 import { Inbox } from './inbox.js';
 import { WORKSPACE } from './playground.js';
 
@@ -131,7 +131,7 @@ export async function openEventSourcePage(path: string): Promise<EventSourcePage
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const browser = await launchChromium(path);
+  const browser = await launchBrowser('chromium', path);
   return {
     origin,
     subscribe: async (address) => {

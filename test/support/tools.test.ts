@@ -17,6 +17,12 @@ describeWith('chromium', 'the Chromium program', (path) => {
   });
 });
 
+describeWith('firefox', 'the Firefox program', (path) => {
+  it('runs', async () => {
+    expect((await run(path, ['--version'])).stdout).toMatch(/^Mozilla Firefox \d/);
+  });
+});
+
 for (const major of [22, 24] as const) {
   describeWith(`node-${major}`, `the Node ${major} program`, (path) => {
     it('runs', async () => {

@@ -1,0 +1,68 @@
+import { AbortScope, untilAborted } from '../abort-scope.js';
+import type { FetchLikeBody, FetchLikeResponse } from './fetch-like.js';
+
+/** A problem or a token takes a few kilobytes; more is not read. */
+const MAX_BODY_BYTES = 65_536;
+const BODY_DEADLINE_MS = 5_000;
+
+/** The chunks of a body, up to its end or the abort, whose reason it throws. The body is let go in every case. */
+export async function* readChunks(
+  body: FetchLikeBody,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const chunk = await untilAborted(reader.read(), signal);
+      if (chunk.done) return;
+      yield chunk.value;
+    }
+  } finally {
+    // A body that already failed refuses to be cancelled, which is of no interest any more.
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** The JSON object in a body of at most 64 KB that arrives within 5 s; `null` for anything else. */
+export async function readJsonObject(
+  response: FetchLikeResponse,
+  signal: AbortSignal,
+): Promise<Record<string, unknown> | null> {
+  return parseJsonObject(await readText(response, signal));
+}
+
+/** The text of a body of at most 64 KB that arrives within 5 s; empty for anything else. */
+export async function readText(response: FetchLikeResponse, signal: AbortSignal): Promise<string> {
+  if (response.body === null) return '';
+  const scope = new AbortScope(signal);
+  scope.abortAfter(BODY_DEADLINE_MS, () => new Error('the body took too long'));
+  try {
+    const decoder = new TextDecoder();
+    let text = '';
+    let bytes = 0;
+    for await (const chunk of readChunks(response.body, scope.signal)) {
+      bytes += chunk.byteLength;
+      if (bytes > MAX_BODY_BYTES) return '';
+      text += decoder.decode(chunk, { stream: true });
+    }
+    return text + decoder.decode();
+  } catch {
+    return '';
+  } finally {
+    scope.end();
+  }
+}
+
+/** Reads a JSON object; `null` for text that is none. */
+export function parseJsonObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function isJsonObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

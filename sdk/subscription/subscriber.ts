@@ -1,0 +1,135 @@
+import {
+  matchesPattern,
+  type RealtimeEvent,
+  type StreamConnected,
+  type StreamGap,
+} from '@sluice/protocol';
+import { ResumePoint } from '../connection/resume-point.js';
+import { RealtimeError } from '../errors.js';
+import { EventQueue } from './event-queue.js';
+import type { EventContext, SubscribeOptions } from './subscribe-options.js';
+
+/** One subscription from within: what it asks for, how far it has come, its callbacks, its promise, its queue. */
+export class Subscriber {
+  readonly options: SubscribeOptions;
+  readonly ready: Promise<void>;
+  /** What it has seen. No cursor: it begins with the stream that lets it in. */
+  readonly position: ResumePoint;
+  /** Whether the live stream carries its events. */
+  isAdmitted = false;
+  /** Why the service refused it for what it asks for; it waits for another token then. */
+  refusal: RealtimeError | null = null;
+  #queue: EventQueue | null = null;
+  #isClosed = false;
+  #resolve: () => void = () => {};
+  #reject: (error: RealtimeError) => void = () => {};
+
+  readonly #onOverflow: () => void;
+
+  /** @param onOverflow called when events wait that nobody takes: the subscription must end */
+  constructor(options: SubscribeOptions, onOverflow: () => void) {
+    this.#onOverflow = onOverflow;
+    this.options = options;
+    this.position = new ResumePoint(options.lastEventId ?? null);
+    if (options.onEvent === undefined) this.queue();
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // A promise that nobody looks at is no unhandled rejection: the error goes to `onError` as well.
+    this.ready.catch(() => {});
+  }
+
+  /** The events for whoever iterates; kept from the first call on, and from the start where there is no `onEvent`. */
+  queue(): EventQueue {
+    if (this.#queue === null || (this.#queue.isEnded && !this.#isClosed)) {
+      this.#queue = new EventQueue(this.options.maxBufferedEvents ?? 1_000);
+      if (this.#isClosed) this.#queue.close();
+    }
+    return this.#queue;
+  }
+
+  get isRefused(): boolean {
+    return this.refusal !== null;
+  }
+
+  /** The stream that carries its events has been let in, and goes on behind `cursor`. */
+  admit(connected: StreamConnected, cursor: string | null): void {
+    this.isAdmitted = true;
+    // Others on the same stream may resume; this one has nothing that it could resume, nor can it miss anything.
+    const isFresh = this.position.cursor === null;
+    const resumed = isFresh ? 'fresh' : connected.resumed;
+    if (isFresh) this.position.moveTo(cursor ?? '');
+    this.#resolve();
+    const context = { cursor: this.position.cursor };
+    this.#call(() => this.options.onConnected?.({ ...connected, resumed }, context));
+  }
+
+  leave(willReconnect: boolean): void {
+    if (!this.isAdmitted) return;
+    this.isAdmitted = false;
+    this.#call(() => this.options.onDisconnected?.({ willReconnect }));
+  }
+
+  /** An event of the stream: handed on if it was asked for and is new. */
+  onEvent(event: RealtimeEvent, context: EventContext): void {
+    const { topics, types, onEvent } = this.options;
+    if (!this.isAdmitted || !matches(topics, event.topic) || !matches(types, event.type)) return;
+    if (!this.position.advance(context.cursor)) return;
+    this.#call(() => onEvent?.(event, context));
+    if (this.#queue?.push({ event, ...context }) === false) {
+      const error = new RealtimeError('SLOW_CONSUMER', {
+        message: `More than ${this.#queue.limit} events wait to be iterated over`,
+      });
+      this.#queue.end(error);
+      this.#call(() => this.options.onError?.(error));
+      this.#onOverflow();
+    }
+  }
+
+  /** History is gone, and the stream goes on behind `cursor`; nothing to this one if it has come further already. */
+  onGap(gap: StreamGap, cursor: string): void {
+    if (!this.isAdmitted || (gap.reason !== 'ahead' && this.position.covers(cursor))) return;
+    this.position.moveTo(cursor);
+    this.#call(() => this.options.onGap?.(gap, { cursor }));
+  }
+
+  onError(error: RealtimeError): void {
+    if (!error.recoverable && !error.willRetry) {
+      this.#reject(error);
+      this.#queue?.end(error);
+    }
+    this.#call(() => this.options.onError?.(error));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.isAdmitted = false;
+    this.#reject(new RealtimeError('CLOSED'));
+    this.#queue?.close();
+  }
+
+  #call(callback: () => void): void {
+    if (this.#isClosed) return;
+    try {
+      callback();
+    } catch (error) {
+      report(error);
+    }
+  }
+}
+
+function matches(patterns: readonly string[] | undefined, name: string): boolean {
+  return patterns === undefined || patterns.some((pattern) => matchesPattern(pattern, name));
+}
+
+/** Makes an error of the application as loud as the platform makes one of an event listener. */
+export function report(error: unknown): void {
+  if (typeof reportError === 'function') {
+    reportError(error);
+  } else {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
