@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   CLIENT_ERROR_TITLES,
   CLIENT_ERRORS,
+  codeOfStatus,
   ERRORS,
   isServiceErrorCode,
   problemOf,
@@ -53,6 +54,22 @@ describe('the table of errors', () => {
     const table = Object.entries(CLIENT_ERRORS).map(([code, entry]) => [code, entry.recoverable]);
     expect(Object.fromEntries(table)).toEqual(CLIENT);
     expect(Object.values(CLIENT_ERRORS).every(({ status }) => status === null)).toBe(true);
+  });
+
+  it.each([
+    [400, 'INVALID_REQUEST'],
+    [401, 'INVALID_TOKEN'],
+    [403, 'FORBIDDEN'],
+    [404, 'NOT_FOUND'],
+    [405, 'METHOD_NOT_ALLOWED'],
+    [413, 'PAYLOAD_TOO_LARGE'],
+    [415, 'UNSUPPORTED_MEDIA_TYPE'],
+    [429, 'RATE_LIMIT_EXCEEDED'],
+    [500, 'INTERNAL_ERROR'],
+    [503, 'UNAVAILABLE'],
+    [418, undefined],
+  ])('gives the status %d its most general code', (status, code) => {
+    expect(codeOfStatus(status)).toBe(code);
   });
 
   it('holds each code once, with a title of one plain sentence', () => {

@@ -6,7 +6,10 @@ export interface ErrorEntry {
   readonly recoverable: boolean;
 }
 
-/** The codes that the service puts on the wire. The normative text is docs/PROTOCOL.md, section 6. */
+/**
+ * The codes that the service puts on the wire. The normative text is docs/PROTOCOL.md, section 6. Of the codes that share
+ * a status the most general one comes last.
+ */
 export const SERVICE_ERRORS = {
   MISSING_TOKEN: { status: 401, recoverable: false },
   TOKEN_EXPIRED: { status: 401, recoverable: true },
@@ -77,6 +80,12 @@ export type ErrorCode = ServiceErrorCode | ClientErrorCode;
 /** Whether `value` is a code that the service puts on the wire. */
 export function isServiceErrorCode(value: unknown): value is ServiceErrorCode {
   return typeof value === 'string' && Object.hasOwn(SERVICE_ERRORS, value);
+}
+
+/** The most general code that travels with this status, for an answer that does not name its own. */
+export function codeOfStatus(status: number): ServiceErrorCode | undefined {
+  const codes = Object.keys(SERVICE_ERRORS) as ServiceErrorCode[];
+  return codes.findLast((code) => SERVICE_ERRORS[code].status === status);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Names of workspaces, compared exactly: `acme` and `Acme` are two workspaces. */
-const WORKSPACE = /^[A-Za-z0-9_-]{1,64}$/;
+const WORKSPACE = /^[\w-]{1,64}$/;
 
 /** Whether `text` can be the name of a workspace: 1 to 64 letters, digits, `_` and `-`. */
 export function isWorkspace(text: string): boolean {
@@ -34,13 +34,19 @@ function pathOf(route: string, workspace: string): string {
   return route.replace(':ws', encodeURIComponent(workspace));
 }
 
+// What every client needs stands apart, so that a page does not have to carry the rest.
+/** The query parameter of the topics, separated by commas. */
+export const TOPICS_PARAMETER = 'topics';
+/** The query parameter of the types, separated by commas. */
+export const TYPES_PARAMETER = 'types';
+
 /** Query parameters of a subscription (docs/PROTOCOL.md, section 3). */
 export const PARAMETERS = {
   accessToken: 'access_token',
   streamToken: 'stream_token',
   lastEventId: 'last_event_id',
-  topics: 'topics',
-  types: 'types',
+  topics: TOPICS_PARAMETER,
+  types: TYPES_PARAMETER,
   filter: 'filter',
   errors: 'errors',
 } as const;
@@ -59,10 +65,15 @@ export const AUTH_TOKEN_PATH = '/auth/token';
 /** What a token says. */
 export const AUTH_VERIFY_PATH = '/auth/verify';
 
+/** The content type of a stream. */
+export const EVENT_STREAM_TYPE = 'text/event-stream';
+/** The content type of a refusal (RFC 9457). */
+export const PROBLEM_TYPE = 'application/problem+json';
+
 /** The content types that are sent and understood. */
 export const CONTENT_TYPES = {
-  eventStream: 'text/event-stream',
-  problem: 'application/problem+json',
+  eventStream: EVENT_STREAM_TYPE,
+  problem: PROBLEM_TYPE,
   json: 'application/json',
   cloudEvent: 'application/cloudevents+json',
   cloudEventBatch: 'application/cloudevents-batch+json',

@@ -1,5 +1,3 @@
-import { hasControlCharacter } from './frame.js';
-
 /** Longest topic, topic pattern or event type, in UTF-16 code units. */
 export const MAX_NAME_LENGTH = 256;
 
@@ -17,8 +15,7 @@ export function isPattern(text: string): boolean {
     text.length > 0 &&
     text.length <= MAX_NAME_LENGTH &&
     text.indexOf('*') === text.lastIndexOf('*') &&
-    !/[\s,]|\p{Surrogate}|\p{Bidi_Control}/u.test(text) &&
-    !hasControlCharacter(text)
+    !/[\s,\p{Control}\p{Surrogate}\p{Bidi_Control}]/u.test(text)
   );
 }
 

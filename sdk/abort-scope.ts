@@ -4,6 +4,7 @@
  */
 export class AbortScope {
   readonly #controller = new AbortController();
+  readonly signal = this.#controller.signal;
   readonly #outer: AbortSignal | null;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #follow = (): void => this.abort(this.#outer?.reason);
@@ -12,10 +13,6 @@ export class AbortScope {
     this.#outer = outer;
     if (outer?.aborted) this.#follow();
     else outer?.addEventListener('abort', this.#follow, { once: true });
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
   }
 
   abort(reason?: unknown): void {
@@ -52,15 +49,9 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 }
 
 /** Resolves after `ms`, or when `signal` aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end, { once: true });
-    if (signal.aborted) end();
-  });
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  const scope = new AbortScope(signal);
+  scope.abortAfter(ms, () => null);
+  await untilAborted(new Promise(() => {}), scope.signal).catch(() => {});
+  scope.end();
 }

@@ -2,3 +2,17 @@
 export function check(name: string, isRight: boolean, rule: string): asserts isRight {
   if (!isRight) throw new TypeError(`"${name}" must be ${rule}`);
 }
+
+/** @throws TypeError */
+export function checkCallback<Name extends string>(
+  options: { readonly [name in Name]?: unknown },
+  name: Name,
+): void {
+  check(name, /^(function|undefined)$/.test(typeof options[name]), 'a function');
+}
+
+/** @throws TypeError */
+export function checkNumber(name: string, value: unknown, most: number): void {
+  const isRight = typeof value === 'number' && value > 0 && value <= most;
+  check(name, isRight, `a number above 0, at most ${most}`);
+}

@@ -1,7 +1,7 @@
 import { isWorkspace } from '@sluice/protocol';
 import type { TokenOptions } from './auth/token-options.js';
-import { check } from './check.js';
-import { type Backoff, DEFAULT_BACKOFF, MAX_WAIT_MS } from './connection/backoff.js';
+import { check, checkCallback, checkNumber } from './check.js';
+import { type Backoff, MAX_WAIT_MS } from './connection/backoff.js';
 import type { RealtimeError } from './errors.js';
 import { type FetchLike, platformFetch } from './http/fetch-like.js';
 
@@ -47,47 +47,38 @@ export interface ConnectOptions {
   readonly onError?: (error: RealtimeError) => void;
 }
 
-/** The options after the check, every default filled in. */
-export interface ClientSettings {
-  readonly endpoint: string;
-  readonly workspace: string;
+/** The options after the check, with the defaults that are more than "no". */
+export interface ClientSettings extends ConnectOptions {
   readonly transport: 'fetch' | 'eventsource';
-  readonly queryToken: boolean;
   readonly fetch: FetchLike;
   readonly backoff: Backoff;
   readonly maxAttempts: number;
   readonly heartbeatTimeoutMs: number;
-  readonly suspendWhenHidden: boolean;
-  readonly signal: AbortSignal | null;
-  readonly onError: (error: RealtimeError) => void;
 }
 
 /** @throws TypeError that names the option at fault, never its value where that is a secret. */
 export function checkClientOptions(options: ConnectOptions): ClientSettings {
-  const { workspace, fetch = platformFetch, onError = () => {}, transport = 'fetch' } = options;
-  const { crossTab, maxAttempts = Number.POSITIVE_INFINITY, signal = null } = options;
+  const { workspace, crossTab, transport = 'fetch', fetch = platformFetch } = options;
+  const { maxAttempts = Number.POSITIVE_INFINITY, heartbeatTimeoutMs = 45_000 } = options;
   check(
     'workspace',
     typeof workspace === 'string' && isWorkspace(workspace),
     '1 to 64 letters, digits, "_" and "-"',
   );
-  check('fetch', typeof fetch === 'function', 'a function');
-  check('onError', typeof onError === 'function', 'a function');
+  checkCallback(options, 'fetch');
+  checkCallback(options, 'onError');
   check('transport', /^(fetch|eventsource)$/.test(transport), '"fetch" or "eventsource"');
-  check('crossTab', [undefined, 'shared'].includes(crossTab), '"shared"');
-  check('maxAttempts', typeof maxAttempts === 'number' && maxAttempts >= 1, 'a number above 0');
+  check('crossTab', crossTab === undefined || crossTab === 'shared', '"shared"');
+  checkNumber('maxAttempts', maxAttempts, Number.POSITIVE_INFINITY);
+  checkNumber('heartbeatTimeoutMs', heartbeatTimeoutMs, MAX_WAIT_MS);
   return {
+    ...options,
     endpoint: checkEndpoint('endpoint', options.endpoint),
-    workspace,
     transport,
-    queryToken: options.queryToken ?? false,
     fetch,
     backoff: checkBackoff(options),
     maxAttempts,
-    heartbeatTimeoutMs: checkMs('heartbeatTimeoutMs', options.heartbeatTimeoutMs ?? 45_000),
-    suspendWhenHidden: options.suspendWhenHidden ?? false,
-    signal,
-    onError,
+    heartbeatTimeoutMs,
   };
 }
 
@@ -102,31 +93,21 @@ export function checkEndpoint(name: string, value: unknown): string {
 }
 
 /** @throws TypeError */
-export function checkUrl(name: string, value: unknown): URL {
-  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : null;
-  check(name, /^https?:$/.test(url?.protocol ?? ''), 'an absolute http or https URL');
-  const { username, password, hash } = url as URL;
-  check(name, !(username || password || hash), 'a URL without credentials and fragment');
+export function checkUrl(name: string, value: unknown, base?: string): URL {
+  const url = typeof value === 'string' && URL.canParse(value, base) ? new URL(value, base) : null;
+  check(
+    name,
+    url !== null && /^https?:$/.test(url.protocol) && !(url.username || url.password || url.hash),
+    'an absolute http or https URL without credentials and fragment',
+  );
   return url as URL;
 }
 
 function checkBackoff({ backoff, retryBackoff }: ConnectOptions): Backoff {
   check('backoff', !(backoff && retryBackoff), 'left out where there is "retryBackoff"');
-  const { baseSeconds, ceilSeconds } = retryBackoff ?? {};
-  const { baseMs = inMs(baseSeconds) ?? DEFAULT_BACKOFF.baseMs } = backoff ?? {};
-  const { ceilMs = inMs(ceilSeconds) ?? DEFAULT_BACKOFF.ceilMs } = backoff ?? {};
-  checkMs('backoff.baseMs', baseMs);
-  checkMs('backoff.ceilMs', ceilMs);
-  check('backoff.baseMs', baseMs <= ceilMs, 'at most "backoff.ceilMs"');
+  const { baseSeconds = 0.5, ceilSeconds = 30 } = retryBackoff ?? {};
+  const { baseMs = baseSeconds * 1000, ceilMs = ceilSeconds * 1000 } = backoff ?? {};
+  checkNumber('backoff.ceilMs', ceilMs, MAX_WAIT_MS);
+  checkNumber('backoff.baseMs', baseMs, ceilMs);
   return { baseMs, ceilMs };
-}
-
-function inMs(seconds?: number): number | undefined {
-  return seconds === undefined ? undefined : seconds * 1000;
-}
-
-function checkMs(name: string, value: unknown): number {
-  const isRight = typeof value === 'number' && value > 0 && value <= MAX_WAIT_MS;
-  check(name, isRight, `a number of milliseconds above 0 and up to ${MAX_WAIT_MS}`);
-  return value;
 }

@@ -10,15 +10,14 @@ import {
 import { Connection } from './connection/connection.js';
 import { Retry } from './connection/retry.js';
 import type { ConnectionState } from './connection/state.js';
-import { isOffline, Surroundings } from './connection/surroundings.js';
+import { isOffline, watchSurroundings } from './connection/surroundings.js';
 import { RealtimeError } from './errors.js';
 import {
   checkSubscribeOptions,
-  type ReceivedEvent,
   type SubscribeOptions,
   type Subscription,
 } from './subscription/subscribe-options.js';
-import { report, Subscriber } from './subscription/subscriber.js';
+import { guard, Subscriber } from './subscription/subscriber.js';
 import { SubscriptionSet } from './subscription/subscription-set.js';
 import { FetchTransport } from './transport/fetch-transport.js';
 import { lazyTransport } from './transport/lazy-transport.js';
@@ -35,13 +34,13 @@ export class RealtimeClient {
   readonly #settings: ClientSettings;
   readonly #tokens: TokenManager;
   readonly #subscriptions = new SubscriptionSet((error) =>
-    guard(() => this.#settings.onError(error)),
+    guard(() => this.#settings.onError?.(error)),
   );
   readonly #connection: Connection;
-  readonly #surroundings: Surroundings;
   readonly #stateListeners = new Set<() => void>();
   readonly #onAbort = (): void => this.close();
   #endpoint: string;
+  #unwatch: (() => void) | null = null;
 
   /**
    * @param onActivity for the SDK's own use
@@ -49,7 +48,7 @@ export class RealtimeClient {
    */
   constructor(options: RealtimeClientOptions, onActivity?: (cursor: string | null) => void) {
     const settings = checkClientOptions(options);
-    const { fetch, signal } = settings;
+    const { fetch, signal, workspace, heartbeatTimeoutMs } = settings;
     this.#settings = settings;
     this.#endpoint = settings.endpoint;
     const endpoint = (): string => this.#endpoint;
@@ -59,17 +58,17 @@ export class RealtimeClient {
       this.#connection.renew(),
     );
     this.#connection = new Connection({
-      ...settings,
       endpoint,
-      transport: isShared ? sharedTransport(options) : transportOf(settings),
+      workspace,
+      heartbeatTimeoutMs,
+      transport: transportOf(options, settings),
       tokens: this.#tokens,
       subscriptions: this.#subscriptions,
       isOffline,
       retry: new Retry(settings.backoff, settings.maxAttempts),
-      onState: () => this.#onState(),
-      ...(onActivity !== undefined && { onActivity }),
+      onState: () => this.#stateListeners.forEach(guard),
+      onActivity,
     });
-    this.#surroundings = new Surroundings(this.#connection, settings.suspendWhenHidden);
     if (signal?.aborted) this.close();
     else signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
@@ -98,15 +97,26 @@ export class RealtimeClient {
   subscribe(options: SubscribeOptions = {}): Subscription {
     checkSubscribeOptions(options);
     if (this.state === 'closed') throw new RealtimeError('CLOSED');
-    const subscriber = new Subscriber(options, () => this.#end(subscriber));
+    const unsubscribe = (): void => {
+      subscriber.close();
+      if (this.#subscriptions.delete(subscriber)) this.#refresh();
+    };
+    const subscriber = new Subscriber(options, unsubscribe);
     this.#subscriptions.add(subscriber);
-    this.#surroundings.watch();
-    this.#connection.refresh();
-    const unsubscribe = (): void => this.#end(subscriber);
+    this.#refresh();
     return {
       ready: subscriber.ready,
       unsubscribe,
-      [Symbol.asyncIterator]: () => iterate(subscriber, unsubscribe),
+      [Symbol.asyncIterator]: () => {
+        const queue = subscriber.queue();
+        return {
+          next: () => queue.next(),
+          return: async () => {
+            unsubscribe();
+            return { done: true, value: undefined };
+          },
+        };
+      },
       [Symbol.asyncDispose]: async () => unsubscribe(),
     };
   }
@@ -143,72 +153,38 @@ export class RealtimeClient {
   /** Ends every subscription and leaves nothing behind. Again: does nothing. */
   close(): void {
     this.#settings.signal?.removeEventListener('abort', this.#onAbort);
-    this.#surroundings.unwatch();
     this.#subscriptions.close();
     this.#tokens.close();
     this.#connection.close();
+    this.#refresh();
     this.#stateListeners.clear();
   }
 
-  #end(subscriber: Subscriber): void {
-    subscriber.close();
-    if (!this.#subscriptions.delete(subscriber)) return;
-    if (this.#subscriptions.size === 0) this.#surroundings.unwatch();
+  /** The subscriptions have changed. What happens around the client concerns it as long as there is one. */
+  #refresh(): void {
+    if (this.#subscriptions.size > 0) {
+      this.#unwatch ??= watchSurroundings(
+        this.#connection,
+        this.#settings.suspendWhenHidden === true,
+      );
+    } else {
+      this.#unwatch?.();
+      this.#unwatch = null;
+    }
     this.#connection.refresh();
   }
-
-  #onState(): void {
-    for (const listener of this.#stateListeners) guard(listener);
-  }
 }
 
-/** The stream of whichever tab leads. If it is this one, it is that of a client beneath this one. */
-function sharedTransport({
-  crossTab,
-  signal,
-  onError,
-  maxAttempts,
-  ...options
-}: RealtimeClientOptions): Transport {
-  let tabs: Transport | null = null;
-  const loaded = lazyTransport(async () => {
-    const { TabTransport } = await import('./tabs/tab-transport.js');
-    tabs ??= new TabTransport(
-      SHARED_TOKEN,
-      (endpoint, onActivity) =>
-        new RealtimeClient({ ...options, endpoint, suspendWhenHidden: false }, onActivity),
-    );
-    return tabs;
-  });
-  return { ...loaded, rest: () => tabs?.rest?.() };
-}
-
-function transportOf({ transport, fetch, queryToken }: ClientSettings): Transport {
-  if (transport === 'fetch') return new FetchTransport(fetch);
+function transportOf(options: RealtimeClientOptions, settings: ClientSettings): Transport {
+  const { transport, crossTab, fetch, queryToken = false } = settings;
+  const isShared = crossTab !== undefined;
+  if (transport === 'fetch' && !isShared) return new FetchTransport(fetch);
   return lazyTransport(async () => {
+    if (isShared) {
+      const { sharedTransport } = await import('./tabs/shared-transport.js');
+      return sharedTransport(RealtimeClient, options, SHARED_TOKEN);
+    }
     const { EventSourceTransport } = await import('./transport/event-source-transport.js');
     return new EventSourceTransport({ fetch, queryToken });
   });
-}
-
-function guard(callback: () => void): void {
-  try {
-    callback();
-  } catch (error) {
-    report(error);
-  }
-}
-
-function iterate(
-  subscriber: Subscriber,
-  unsubscribe: () => void,
-): AsyncIterator<ReceivedEvent, undefined> {
-  const queue = subscriber.queue();
-  return {
-    next: () => queue.next(),
-    return: async () => {
-      unsubscribe();
-      return { done: true, value: undefined };
-    },
-  };
 }

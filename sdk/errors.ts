@@ -14,26 +14,26 @@ export interface RealtimeErrorDetails {
   readonly cause?: unknown;
 }
 
+/** For what the SDK notices itself. The service sends its own words along. */
+const TITLES: Readonly<Partial<Record<ErrorCode, string>>> = CLIENT_ERROR_TITLES;
+
 /** The one class of error that this SDK raises and reports. It never carries a token or a client secret. */
 export class RealtimeError extends Error {
   /** What happened, in a word that stays the same from release to release. */
-  readonly code: ErrorCode;
+  declare readonly code: ErrorCode;
   /** Whether going on can help: with a new token for TOKEN_EXPIRED, by waiting for the others. */
-  readonly recoverable: boolean;
+  declare readonly recoverable: boolean;
   /** Whether the client goes on by itself. If not, it waits in `failed` for `setToken` or `reconnect`. */
-  readonly willRetry: boolean;
+  declare readonly willRetry: boolean;
   /** HTTP status of the answer, where there was one. */
-  readonly status: number | undefined;
+  declare readonly status: number | undefined;
   /** The service's name for the request, for its operators. */
-  readonly requestId: string | undefined;
+  declare readonly requestId: string | undefined;
   /** Milliseconds after which the service wants to be asked again; at most five minutes. */
-  readonly retryAfterMs: number | undefined;
+  declare readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, details: RealtimeErrorDetails = {}) {
-    // The service sends its own words along; what the SDK notices itself has them in the table.
-    const titles: Readonly<Partial<Record<ErrorCode, string>>> = CLIENT_ERROR_TITLES;
-    const { message = titles[code] ?? code, cause } = details;
-    super(message, cause === undefined ? undefined : { cause });
+    super(details.message ?? TITLES[code] ?? code, details);
     this.code = code;
     this.recoverable = details.recoverable ?? ERRORS[code].recoverable;
     this.willRetry = details.willRetry ?? false;
@@ -67,6 +67,5 @@ export class RealtimeError extends Error {
 
 /** The same error with the word of the connection, which alone knows whether there will be another attempt. */
 export function withRetry(error: RealtimeError, willRetry: boolean): RealtimeError {
-  const { message, cause } = error;
-  return new RealtimeError(error.code, { ...error, message, cause, willRetry });
+  return Object.assign(new RealtimeError(error.code, error), { willRetry });
 }

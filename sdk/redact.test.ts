@@ -4,6 +4,7 @@ import { redact, redactedCause } from './redact.js';
 describe('redaction', () => {
   it('takes out the secrets that are known, everywhere', () => {
     expect(redact('a s1 b s2 c s1', ['s1', 's2'])).toBe('a [redacted] b [redacted] c [redacted]');
+    expect(redact('a', [''])).toBe('a');
   });
 
   it.each([

@@ -1,6 +1,6 @@
 // What the compiler leaves to do: says which folders hold CommonJS, and bundles the SDK into one file for pages that
 // load it with `<script type="module">`. Plain JavaScript, because it is a part of the build.
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -29,10 +29,7 @@ await markAsCommonjs('sdk', {
 await nameEventSource();
 
 await build({
-  stdin: {
-    contents: `export * from '@sluice/sdk'; export * from '@sluice/sdk/token';`,
-    resolveDir: ROOT,
-  },
+  entryPoints: [join(ROOT, 'sdk/dist/bundle.js')],
   outfile: join(ROOT, 'sdk/dist/sluice.min.js'),
   bundle: true,
   minify: true,
@@ -43,3 +40,8 @@ await build({
   // The compiler's short cut to the sources: here it is the built packages that are bundled.
   tsconfigRaw: {},
 });
+
+// npm takes a licence along only from the folder of the package.
+for (const workspace of ['protocol', 'server', 'sdk']) {
+  await copyFile(join(ROOT, 'LICENSE'), join(ROOT, workspace, 'LICENSE'));
+}

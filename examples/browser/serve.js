@@ -1,18 +1,14 @@
 // The backend of the page beside it: serves the page and the SDK, and gives tokens to whoever is signed in.
 //
-//   npx sluice clients add --id web --workspace acme --permissions realtime:subscribe
-//   SLUICE_CLIENT_ID=web SLUICE_CLIENT_SECRET=… node examples/browser/serve.js
+//   ALLOWED_ORIGINS=http://127.0.0.1:8080 npm start       the service lets this page in
+//   PORT=8080 node examples/browser/serve.js              in a second terminal, in the same folder
 //
-// The service must let the page's origin in: ALLOWED_ORIGINS=http://127.0.0.1:8080 npm start
+// It signs with the keys of the service, which it finds in DATA_DIR. On another machine, give both one JWT_SECRET.
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createTokenIssuer } from '@sluice/server';
 
-const {
-  SLUICE_URL: endpoint = 'http://127.0.0.1:3000',
-  SLUICE_CLIENT_ID: applicationId = 'web',
-  SLUICE_CLIENT_SECRET: clientSecret = '',
-  PORT: port = '8080',
-} = process.env;
+const { SLUICE_URL: endpoint = 'http://127.0.0.1:3000', PORT: port = '8080' } = process.env;
 
 const FILES = new Map([
   ['/', { type: 'text/html; charset=utf-8', url: new URL('index.html', import.meta.url) }],
@@ -22,12 +18,13 @@ const FILES = new Map([
   ],
 ]);
 
+const issuer = createTokenIssuer({ settings: process.env });
+
 const server = createServer(async (request, response) => {
   try {
     if (request.method === 'POST' && request.url === '/realtime-token') {
-      // Here your application would look at its session, and refuse whoever is not signed in.
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ ...(await fetchToken()), endpoint }));
+      response.end(JSON.stringify({ ...(await tokenFor(userOf(request))), endpoint }));
       return;
     }
     const file = FILES.get(request.url ?? '');
@@ -43,14 +40,15 @@ const server = createServer(async (request, response) => {
   }
 });
 
-async function fetchToken() {
-  const answer = await fetch(`${endpoint}/auth/token`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ applicationId, clientSecret, permissions: ['subscribe'] }),
-  });
-  if (!answer.ok) throw new Error(`the service gave no token: ${answer.status}`);
-  return await answer.json();
+/** @param {import('node:http').IncomingMessage} _request Your application finds the session in it, and refuses who has none. */
+function userOf(_request) {
+  return 'alice';
+}
+
+/** @param {string} subject */
+function tokenFor(subject) {
+  const permissions = ['subscribe'];
+  return issuer.generateTokenResponse({ clientId: 'web', subject, workspace: 'acme', permissions });
 }
 
 server.listen(Number(port), '127.0.0.1', () => {

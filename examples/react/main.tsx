@@ -7,6 +7,9 @@ import { Orders } from './orders.js';
 /** The address of the service; `serve.js` puts it in. */
 declare const SLUICE_URL: string;
 
+/** What a topic may be, more or less: anything else is not asked for. */
+const TOPIC = /^[\w.-]+$/;
+
 function App() {
   const [topic, setTopic] = useState('orders');
   return (
@@ -15,7 +18,7 @@ function App() {
       <label>
         Topic <input value={topic} onChange={(change) => setTopic(change.target.value)} />
       </label>
-      <Orders topics={topic === '' ? undefined : [topic]} />
+      <Orders topics={TOPIC.test(topic) ? [topic] : undefined} />
     </RealtimeProvider>
   );
 }

@@ -1,20 +1,16 @@
 // The backend of the page beside it: bundles and serves the page, and gives tokens to whoever is signed in.
 //
-//   npx sluice clients add --id web --workspace acme --permissions realtime:subscribe
-//   SLUICE_CLIENT_ID=web SLUICE_CLIENT_SECRET=… node examples/react/serve.js
+//   ALLOWED_ORIGINS=http://127.0.0.1:8080 npm start       the service lets this page in
+//   PORT=8080 node examples/react/serve.js              in a second terminal, in the same folder
 //
-// The service must let the page's origin in: ALLOWED_ORIGINS=http://127.0.0.1:8080 npm start
+// It signs with the keys of the service, which it finds in DATA_DIR. On another machine, give both one JWT_SECRET.
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { createTokenIssuer } from '@sluice/server';
 import { build } from 'esbuild';
 
-const {
-  SLUICE_URL: endpoint = 'http://127.0.0.1:3000',
-  SLUICE_CLIENT_ID: applicationId = 'web',
-  SLUICE_CLIENT_SECRET: clientSecret = '',
-  PORT: port = '8080',
-} = process.env;
+const { SLUICE_URL: endpoint = 'http://127.0.0.1:3000', PORT: port = '8080' } = process.env;
 
 const { outputFiles } = await build({
   entryPoints: [fileURLToPath(new URL('main.tsx', import.meta.url))],
@@ -36,12 +32,13 @@ const FILES = new Map([
   ['/app.js', { type: 'text/javascript', content: outputFiles[0]?.contents }],
 ]);
 
+const issuer = createTokenIssuer({ settings: process.env });
+
 const server = createServer(async (request, response) => {
   try {
     if (request.method === 'POST' && request.url === '/realtime-token') {
-      // Here your application would look at its session, and answer 401 to whoever is not signed in.
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(await fetchToken()));
+      response.end(JSON.stringify(await tokenFor(userOf(request))));
       return;
     }
     const file = FILES.get(request.url ?? '');
@@ -56,14 +53,15 @@ const server = createServer(async (request, response) => {
   }
 });
 
-async function fetchToken() {
-  const answer = await fetch(`${endpoint}/auth/token`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ applicationId, clientSecret, permissions: ['subscribe'] }),
-  });
-  if (!answer.ok) throw new Error(`the service gave no token: ${answer.status}`);
-  return await answer.json();
+/** @param {import('node:http').IncomingMessage} _request Your application finds the session in it, and refuses who has none. */
+function userOf(_request) {
+  return 'alice';
+}
+
+/** @param {string} subject */
+function tokenFor(subject) {
+  const permissions = ['subscribe'];
+  return issuer.generateTokenResponse({ clientId: 'web', subject, workspace: 'acme', permissions });
 }
 
 server.listen(Number(port), '127.0.0.1', () => {

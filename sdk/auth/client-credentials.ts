@@ -3,12 +3,7 @@ import type { FetchLike, FetchLikeResponse } from '../http/fetch-like.js';
 import { readJsonObject } from '../http/response-body.js';
 import { redactedCause } from '../redact.js';
 import { providerRefusal } from './provider-refusal.js';
-import {
-  isBearerToken,
-  type SourcedToken,
-  type TokenRequest,
-  type TokenSource,
-} from './token-source.js';
+import { isBearerToken, type SourcedToken, type TokenRequest } from './token-source.js';
 
 export interface ClientCredentialsOptions {
   readonly tokenEndpoint: string;
@@ -18,8 +13,7 @@ export interface ClientCredentialsOptions {
 }
 
 /** Tokens by OAuth 2.0 client credentials (RFC 6749, section 4.4), for services that can keep a secret. */
-export class ClientCredentials implements TokenSource {
-  readonly canRenew = true;
+export class ClientCredentials {
   readonly #tokenEndpoint: string;
   readonly #fetch: FetchLike;
   readonly #clientSecret: string;

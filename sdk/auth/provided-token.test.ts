@@ -43,7 +43,7 @@ describe('a token provider', () => {
     expect(error).toMatchObject({
       code: 'TOKEN_PROVIDER_ERROR',
       recoverable: true,
-      message: 'What the token provider gave is not a bearer token',
+      message: 'The token provider gave no bearer token',
     });
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('sécret');
   });

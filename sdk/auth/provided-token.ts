@@ -33,10 +33,9 @@ export class ProvidedToken implements TokenSource {
     );
     if (!isBearerToken(token)) {
       throw new RealtimeError('TOKEN_PROVIDER_ERROR', {
-        message: 'What the token provider gave is not a bearer token',
+        message: 'The token provider gave no bearer token',
       });
     }
-    const lifetimeMs = Date.parse(expiresAt) - Date.now();
-    return { value: token, lifetimeMs: Number.isNaN(lifetimeMs) ? null : lifetimeMs };
+    return { value: token, lifetimeMs: Date.parse(expiresAt) - Date.now() || null };
   }
 }

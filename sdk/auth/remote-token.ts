@@ -70,10 +70,9 @@ async function send(fetch: FetchLike, request: RemoteRequest): Promise<FetchLike
   try {
     return await fetch(withQuery(request.url, query), init);
   } catch (error) {
-    const secrets = [query, ...Object.values(sent)].filter((text) => text !== '');
     throw new RealtimeError('TOKEN_PROVIDER_ERROR', {
       message: 'The auth endpoint could not be reached',
-      cause: redactedCause(error, secrets),
+      cause: redactedCause(error, [query, ...Object.values(sent)]),
     });
   }
 }

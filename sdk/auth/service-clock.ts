@@ -3,21 +3,19 @@
  * while the machine sleeps, and the one of `Date` may be set back: the one that ran further is right.
  */
 export class ServiceClock {
-  #timeMs: number | null = null;
-  #date = 0;
-  #performance = 0;
+  /** How far the service is ahead of each clock. Without a word of the service, `Date` is right. */
+  #aheadOfDate = 0;
+  #aheadOfPerformance = Number.NEGATIVE_INFINITY;
 
   /** @param timeMs the service's word, in milliseconds since 1970, cut to whole seconds */
   set(timeMs: number): void {
     // The middle of the second that it may be in.
-    this.#timeMs = timeMs + 500;
-    this.#date = Date.now();
-    this.#performance = performance.now();
+    this.#aheadOfDate = timeMs + 500 - Date.now();
+    this.#aheadOfPerformance = timeMs + 500 - performance.now();
   }
 
   /** Milliseconds since 1970; as this machine has it, where the service has not said anything. */
   now(): number {
-    if (this.#timeMs === null) return Date.now();
-    return this.#timeMs + Math.max(Date.now() - this.#date, performance.now() - this.#performance);
+    return Math.max(Date.now() + this.#aheadOfDate, performance.now() + this.#aheadOfPerformance);
   }
 }

@@ -3,6 +3,7 @@ import type { SourcedToken, TokenSource } from './token-source.js';
 /** One token that the application has got itself. When it runs out, only the application can help. */
 export class StaticToken implements TokenSource {
   readonly canRenew = false;
+  readonly renewsAhead = false;
   readonly #token: string;
 
   /** @param token one that `isBearerToken` accepts */

@@ -14,6 +14,7 @@ interface Request {
 /** A source that knows which of its requests are still wanted. */
 class WatchedSource implements TokenSource {
   readonly canRenew = true;
+  readonly renewsAhead = true;
   /** The most requests that were wanted at a time. */
   most = 0;
   #requests: Request[] = [];

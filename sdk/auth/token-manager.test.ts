@@ -475,7 +475,7 @@ describe('the token manager', () => {
       await expect(getAnswered('t1')).rejects.toMatchObject({
         code,
         recoverable: false,
-        message: expect.stringContaining('gave the token again that the service has refused'),
+        message: expect.stringContaining('gave the same token again'),
       });
       // Whoever wants it tried again gets another chance.
       expect((await getAnswered('t2')).value).toBe('t2');

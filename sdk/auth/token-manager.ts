@@ -6,18 +6,22 @@ import { renewalAheadMs } from './renewal.js';
 import { ServiceClock } from './service-clock.js';
 import type { SourcedToken, TokenRequest, TokenSource } from './token-source.js';
 
-const DEFAULT_DEADLINE_MS = 10_000;
+/** Within which a source must have answered. */
+const DEADLINE_MS = 10_000;
 /** Between two renewals ahead of time, so that tokens with tiny lives are not renewed without end. */
 const LEAST_DISTANCE_MS = 5_000;
 /** Timers run in steps: a long one would overflow, and does not notice that the machine slept or its clock was set. */
 const LONGEST_STEP_MS = 30_000;
 /** Up to this share more ahead of time, at random, so that clients do not renew together. */
 const JITTER_SHARE = 0.25;
+const NEVER = Number.POSITIVE_INFINITY;
 
 /** A token that was handed out. Tokens are told apart by identity: each generation is an object of its own. */
 export interface Token {
   readonly value: string;
 }
+
+const NO_TOKEN: Token = { value: '' };
 
 type Reason = TokenRequest['reason'];
 
@@ -33,10 +37,9 @@ interface Flight {
 export class TokenManager {
   readonly #source: TokenSource;
   readonly #onRenewed: () => void;
-  readonly #deadlineMs: number;
   readonly #clock = new ServiceClock();
   /** The token of now, also where it was refused, until the next one comes. */
-  #token: Token | null = null;
+  #token = NO_TOKEN;
   /** Why another one is needed; `null` where that of now does, as far as the service has said. */
   #need: Reason | null = 'initial';
   /** Whether the token of now was had because the one before was refused, and was not let in yet. */
@@ -45,7 +48,7 @@ export class TokenManager {
   /** When the token was had, on the clock of `performance`. */
   #hadAt = 0;
   /** When the token ends, on the clock of the service. */
-  #endsAtMs = Number.POSITIVE_INFINITY;
+  #endsAtMs = NEVER;
   /** Before when nothing is renewed ahead of time, on the clock of `performance`. */
   #notBefore = 0;
   /** Requests in a row that brought nothing. */
@@ -53,14 +56,10 @@ export class TokenManager {
   #flight: Flight | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /**
-   * @param onRenewed called when a token was had ahead of time: a stream should be opened with it. Must not throw.
-   * @param deadlineMs milliseconds within which a source must have answered. Default: 10,000.
-   */
-  constructor(source: TokenSource, onRenewed: () => void, deadlineMs = DEFAULT_DEADLINE_MS) {
+  /** @param onRenewed called when a token was had ahead of time: a stream should be opened with it. Must not throw. */
+  constructor(source: TokenSource, onRenewed: () => void) {
     this.#source = source;
     this.#onRenewed = onRenewed;
-    this.#deadlineMs = deadlineMs;
   }
 
   /**
@@ -70,8 +69,8 @@ export class TokenManager {
    */
   async get(): Promise<Token> {
     const reason = this.#need ?? this.#reasonOfEnd();
-    if (this.#token !== null && reason === null) return this.#token;
-    const flight = this.#flight ?? this.#takeOff(reason ?? 'initial');
+    if (reason === null) return this.#token;
+    const flight = this.#flight ?? this.#takeOff(reason);
     flight.isAhead = false;
     return flight.token;
   }
@@ -81,7 +80,7 @@ export class TokenManager {
    * token of now.
    */
   set(value: string): boolean {
-    if (this.#token?.value === value) return false;
+    if (this.#token.value === value) return false;
     this.#callOff();
     this.#isForced = false;
     this.#notBefore = 0;
@@ -94,11 +93,9 @@ export class TokenManager {
     if (token !== this.#token) return;
     this.#isForced = false;
     this.#isResting = false;
-    const now = this.#clock.now();
-    const endsAtMs = Date.parse(expiresAt);
     // Let in after its end: this clock cannot tell. The service itself says in the stream when the end is near.
-    this.#endsAtMs = endsAtMs > now ? endsAtMs : Number.POSITIVE_INFINITY;
-    const lifeMs = this.#endsAtMs - now + performance.now() - this.#hadAt;
+    const leftMs = this.#endIn(Date.parse(expiresAt) - this.#clock.now());
+    const lifeMs = leftMs + performance.now() - this.#hadAt;
     const aheadMs = renewalAheadMs(lifeMs) * (1 + JITTER_SHARE * Math.random());
     this.#renewAt(this.#endsAtMs - aheadMs);
   }
@@ -135,16 +132,12 @@ export class TokenManager {
   /** Forgets the token, and calls off what is under way. */
   close(): void {
     this.#callOff();
-    this.#token = null;
+    this.#token = NO_TOKEN;
     this.#need = 'initial';
   }
 
-  get #renewsAhead(): boolean {
-    return this.#source.renewsAhead ?? this.#source.canRenew;
-  }
-
   #reasonOfEnd(): Reason | null {
-    if (!this.#renewsAhead || this.#clock.now() < this.#endsAtMs) return null;
+    if (!this.#source.renewsAhead || this.#clock.now() < this.#endsAtMs) return null;
     return this.#isResting ? 'resume' : 'expired';
   }
 
@@ -152,7 +145,7 @@ export class TokenManager {
   #renewAt(timeMs: number): void {
     clearTimeout(this.#timer);
     const leftMs = Math.max(timeMs - this.#clock.now(), this.#notBefore - performance.now());
-    if (!this.#renewsAhead || leftMs === Number.POSITIVE_INFINITY) return;
+    if (!this.#source.renewsAhead || leftMs === NEVER) return;
     if (leftMs <= 0) this.#renewNow();
     else this.#timer = setTimeout(() => this.#renewAt(timeMs), Math.min(leftMs, LONGEST_STEP_MS));
   }
@@ -169,13 +162,7 @@ export class TokenManager {
   #takeOff(reason: Reason): Flight {
     this.#notBefore = reason === 'expiring' ? performance.now() + LEAST_DISTANCE_MS : 0;
     const scope = new AbortScope(null);
-    scope.abortAfter(
-      this.#deadlineMs,
-      () =>
-        new RealtimeError('TOKEN_PROVIDER_TIMEOUT', {
-          message: `No token came within ${this.#deadlineMs} ms`,
-        }),
-    );
+    scope.abortAfter(DEADLINE_MS, () => new RealtimeError('TOKEN_PROVIDER_TIMEOUT'));
     this.#flight = { scope, token: this.#fetch(scope, reason), isAhead: true };
     return this.#flight;
   }
@@ -194,7 +181,7 @@ export class TokenManager {
     } catch (error) {
       if (this.#flight?.scope === scope) throw this.#failed(error);
       // Called off: whoever waits gets what has taken its place, if anything has.
-      if (this.#token !== null && this.#need === null) return this.#token;
+      if (this.#need === null) return this.#token;
       throw error;
     } finally {
       scope.end();
@@ -204,8 +191,8 @@ export class TokenManager {
 
   #land({ value, lifetimeMs }: SourcedToken, reason: Reason): Token {
     const isRefused = this.#need !== null && this.#need !== 'initial';
-    if (value === this.#token?.value && (isRefused || reason === 'expiring')) {
-      throw sameToken(reason === 'expiring' ? null : this.#need);
+    if (value === this.#token.value && (isRefused || reason === 'expiring')) {
+      throw sameToken(reason === 'expiring' ? reason : this.#need);
     }
     this.#isForced = isRefused;
     return this.#hold(value, lifetimeMs);
@@ -217,18 +204,22 @@ export class TokenManager {
     this.#failures = 0;
     this.#hadAt = performance.now();
     // A source may go by a wrong clock: a token that it has just given is not taken for one that has ended.
-    const isTold = lifetimeMs !== null && lifetimeMs > 0;
-    this.#endsAtMs = isTold ? this.#clock.now() + lifetimeMs : Number.POSITIVE_INFINITY;
+    this.#endIn(lifetimeMs ?? NEVER);
     this.#token = { value };
     return this.#token;
+  }
+
+  /** Notes that the token lives for `leftMs`, which counts only if it lies ahead. */
+  #endIn(leftMs: number): number {
+    const lifeMs = leftMs > 0 ? leftMs : NEVER;
+    this.#endsAtMs = this.#clock.now() + lifeMs;
+    return lifeMs;
   }
 
   #failed(thrown: unknown): RealtimeError {
     const error = asProviderError(thrown, this.#token);
     const backoff = backoffMs(this.#failures++, DEFAULT_BACKOFF, Math.random());
-    const waitMs = error.recoverable
-      ? Math.max(backoff, error.retryAfterMs ?? 0)
-      : Number.POSITIVE_INFINITY;
+    const waitMs = error.recoverable ? Math.max(backoff, error.retryAfterMs ?? 0) : NEVER;
     this.#notBefore = Math.max(this.#notBefore, performance.now() + waitMs);
     return error;
   }
@@ -244,24 +235,21 @@ export class TokenManager {
 }
 
 /** What a source throws, fit to be told: only the SDK's own errors are known to hold no secret. */
-function asProviderError(thrown: unknown, token: Token | null): RealtimeError {
+function asProviderError(thrown: unknown, token: Token): RealtimeError {
   if (thrown instanceof RealtimeError) return thrown;
   return new RealtimeError('TOKEN_PROVIDER_ERROR', {
     // By its name, so that one of another copy of this package counts too.
     recoverable: Object(thrown).name !== 'StopRetrying',
-    cause: redactedCause(thrown, token === null ? [] : [token.value]),
+    cause: redactedCause(thrown, [token.value]),
   });
 }
 
-/** @param refusedAs why the service refused the token that came again; `null` where it did not */
-function sameToken(refusedAs: Reason | null): RealtimeError {
-  if (refusedAs === null) {
-    return new RealtimeError('TOKEN_PROVIDER_ERROR', {
-      message: 'The token provider gave the token again that ends soon',
-    });
-  }
-  return new RealtimeError(refusedAs === 'rejected' ? 'INVALID_TOKEN' : 'TOKEN_EXPIRED', {
-    message: 'The token provider gave the token again that the service has refused',
-    recoverable: false,
+/** @param reason why another one was asked for: the service has refused that token, or it ends soon */
+function sameToken(reason: Reason | null): RealtimeError {
+  const isExpiring = reason === 'expiring';
+  const refusal = reason === 'rejected' ? 'INVALID_TOKEN' : 'TOKEN_EXPIRED';
+  return new RealtimeError(isExpiring ? 'TOKEN_PROVIDER_ERROR' : refusal, {
+    message: 'The token provider gave the same token again',
+    recoverable: isExpiring,
   });
 }

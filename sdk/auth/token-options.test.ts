@@ -7,8 +7,8 @@ import { type TokenOptions, tokenSourceOf } from './token-options.js';
 import type { TokenRequest } from './token-source.js';
 
 const SERVICE_ACCOUNT = { clientId: 'a', clientSecret: 'hidden' };
-const NO_WAY =
-  'there is no way of getting a token: give "token", "authToken", "getToken", "clientId" and "clientSecret", "authEndpoint", "authAction" or "onAuthFailure"';
+const ONE_OF =
+  'give exactly one of "token", "authToken", "getToken", "clientId", "authEndpoint", "authAction", "onAuthFailure": not ';
 
 /** Options as a caller without types may give them. */
 function sourceOf(options: Record<string, unknown>, endpoint = () => 'http://127.0.0.1:1') {
@@ -32,23 +32,25 @@ describe('the ways of getting a token', () => {
   });
 
   it.each<[string, Record<string, unknown>]>([
-    [NO_WAY, {}],
-    [NO_WAY, { token: undefined }],
-    ['"token" and "getToken" exclude each other', { token: 't', getToken: ask }],
-    ['"authToken" and "getToken" exclude each other', { authToken: ask, getToken: ask }],
-    ['"token" and "clientId", "clientSecret" exclude', { token: 't', ...SERVICE_ACCOUNT }],
-    ['"token" and "tokenEndpoint" exclude', { token: 't', tokenEndpoint: 'http://x' }],
-    ['"token" and "authHeaders", "authParams" ex', { token: 't', authHeaders: {}, authParams: {} }],
+    [`${ONE_OF}none`, {}],
+    [`${ONE_OF}none`, { token: undefined }],
+    [`${ONE_OF}"token" and "getToken"`, { token: 't', getToken: ask }],
+    ['not "authToken" and "getToken"', { authToken: ask, getToken: ask }],
+    ['not "token" and "clientId", "clientSecret"', { token: 't', ...SERVICE_ACCOUNT }],
+    ['not "token" and "tokenEndpoint"', { token: 't', tokenEndpoint: 'http://x' }],
+    ['not "token" and "authHeaders", "au', { token: 't', authHeaders: {}, authParams: {} }],
     [
-      '"authEndpoint" and "authAction" and "onAuthFailure" exclude each other: give one way of getting a token',
+      'not "authEndpoint" and "authAction" and "onAuthFailure"',
       { authEndpoint: '/token', authAction: ask, onAuthFailure: ask, token: 't' },
     ],
-    ['"clientId" and "clientSecret" go together', { clientId: 'a' }],
-    ['"clientId" and "clientSecret" go together', { clientId: 'a', clientSecret: '' }],
-    ['"clientId" and "clientSecret" go together', { tokenEndpoint: 'http://x' }],
+    ['"clientSecret" must be a text', { clientId: 'a' }],
+    ['"clientSecret" must be a text', { clientId: 'a', clientSecret: '' }],
+    ['"clientId" must be a text', { tokenEndpoint: 'http://x' }],
     ['"tokenEndpoint" must be', { ...SERVICE_ACCOUNT, tokenEndpoint: '/token' }],
     ['"authEndpoint" must be', { authHeaders: {} }],
     ['"authEndpoint" must be', { authEndpoint: '' }],
+    ['"authEndpoint" must be', { authEndpoint: 'http://' }],
+    ['"authEndpoint" must be', { authEndpoint: 7 }],
     ['"authEndpoint" must be', { authEndpoint: 'javascript:alert(1)' }],
     ['"authEndpoint" must be', { authEndpoint: 'http://user:password@host/' }],
     ['"authEndpoint" must be', { authEndpoint: '/token#part' }],
@@ -98,7 +100,7 @@ describe('the ways of getting a token', () => {
     'are no client credentials in a browser, which has %j',
     (scope) => {
       Object.assign(globalThis, scope);
-      expect(() => sourceOf(SERVICE_ACCOUNT)).toThrow('must not be used in a browser');
+      expect(() => sourceOf(SERVICE_ACCOUNT)).toThrow('must be left out in a browser');
       expect(() => sourceOf({ ...SERVICE_ACCOUNT, dangerouslyAllowBrowser: 1 })).toThrow('browser');
       expect(sourceOf({ ...SERVICE_ACCOUNT, dangerouslyAllowBrowser: true }).canRenew).toBe(true);
       expect(sourceOf({ token: 't' }).canRenew).toBe(false);

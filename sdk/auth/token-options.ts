@@ -1,4 +1,4 @@
-import { TOKEN_PATH } from '@sluice/protocol';
+import { check, checkCallback } from '../check.js';
 import { checkUrl } from '../client-options.js';
 import type { FetchLike } from '../http/fetch-like.js';
 import type { AuthEndpoint } from './auth-endpoint.js';
@@ -9,7 +9,7 @@ import { isBearerToken, type TokenRequest, type TokenSource } from './token-sour
 /** What `authAction` is called with: nothing that cannot travel to a server. */
 export type AuthActionRequest = Omit<TokenRequest, 'signal'> & { readonly workspace: string };
 
-interface TokenWays {
+export interface TokenWays {
   token: {
     /** A token that you have got yourself. `setToken` replaces it. */
     readonly token: string;
@@ -45,28 +45,27 @@ interface TokenWays {
 }
 
 type KeysOf<T> = T extends unknown ? keyof T : never;
-type Only<Way> = Way & {
-  readonly [Name in Exclude<KeysOf<TokenWays[keyof TokenWays]>, keyof Way>]?: never;
-};
+type OptionName = KeysOf<TokenWays[keyof TokenWays]>;
+type Only<Way> = Way & { readonly [Name in Exclude<OptionName, keyof Way>]?: never };
 
 /** Exactly one way of getting a token. */
 export type TokenOptions = { [Name in keyof TokenWays]: Only<TokenWays[Name]> }[keyof TokenWays];
 
-/** The options of each way. */
-const WAYS = {
-  token: ['token'],
-  authToken: ['authToken'],
-  getToken: ['getToken'],
-  clientCredentials: ['clientId', 'clientSecret', 'tokenEndpoint', 'dangerouslyAllowBrowser'],
-  authEndpoint: ['authEndpoint', 'authHeaders', 'authParams', 'authRequestOptions'],
-  authAction: ['authAction'],
-  onAuthFailure: ['onAuthFailure'],
-} as const satisfies { readonly [Way in keyof TokenWays]: readonly KeysOf<TokenWays[Way]>[] };
+/** The options of each way, the one that must be there first. */
+const WAYS: readonly (readonly [OptionName, ...OptionName[]])[] = [
+  ['token'],
+  ['authToken'],
+  ['getToken'],
+  ['clientId', 'clientSecret', 'tokenEndpoint', 'dangerouslyAllowBrowser'],
+  ['authEndpoint', 'authHeaders', 'authParams', 'authRequestOptions'],
+  ['authAction'],
+  ['onAuthFailure'],
+];
 
 /** @throws TypeError, without the token in it. */
 export function checkToken(token: unknown, name = 'token'): string {
-  if (isBearerToken(token)) return token;
-  throw new TypeError(`"${name}" must be a bearer token: letters, digits and "-._~+/", then "="`);
+  check(name, isBearerToken(token), 'a bearer token (RFC 6750)');
+  return token as string;
 }
 
 /** @throws TypeError that names the options that are wrong or exclude each other, never the value of a secret. */
@@ -76,104 +75,49 @@ export function tokenSourceOf(
   fetch: FetchLike,
 ): TokenSource {
   const way = wayOf(options);
-  switch (way) {
-    case 'clientCredentials':
-      return clientCredentialsOf(options, endpoint, fetch);
-    case 'authEndpoint':
-      return authEndpointOf(options, fetch);
-    case 'authAction': {
-      const ask = checkFunction(way, options[way]);
-      const { workspace } = options;
-      return new ProvidedToken(({ reason, attempt }) => ask({ workspace, reason, attempt }));
-    }
-    case 'onAuthFailure': {
-      const ask = checkFunction(way, options[way]);
-      const first = options.token === undefined ? null : checkToken(options.token);
-      return new ProvidedToken(
-        (request) => (request.reason === 'initial' && first) || ask(request),
-        false,
-      );
-    }
-    default: {
-      const given = options[way];
-      if (way !== 'token' && typeof given === 'function') return new ProvidedToken(given);
-      return new StaticToken(checkToken(given, way));
-    }
+  const given = options[way];
+  const { token } = options;
+  if (token !== undefined) checkToken(token);
+  if (['token', 'authToken', 'getToken'].includes(way)) {
+    return typeof given === 'function'
+      ? new ProvidedToken(given as TokenProvider)
+      : new StaticToken(checkToken(given, way));
   }
-}
-
-/** The one way that is given. */
-function wayOf(options: TokenOptions): keyof TokenWays {
-  const ways = (Object.keys(WAYS) as (keyof TokenWays)[])
-    .map((way) => ({ way, names: WAYS[way].filter((name) => options[name] !== undefined) }))
-    .filter(({ names }) => names.length > 0)
-    // A first token belongs to `onAuthFailure`.
-    .filter(({ way }) => way !== 'token' || options.onAuthFailure === undefined);
-  const [only, second] = ways;
-  if (only === undefined) {
-    throw new TypeError(
-      'there is no way of getting a token: give "token", "authToken", "getToken", "clientId" and "clientSecret", "authEndpoint", "authAction" or "onAuthFailure"',
-    );
-  }
-  if (second === undefined) return only.way;
-  const named = ways.map(({ names }) => names.map((name) => `"${name}"`).join(', '));
-  throw new TypeError(`${named.join(' and ')} exclude each other: give one way of getting a token`);
-}
-
-function clientCredentialsOf(
-  options: Partial<TokenWays['clientCredentials']>,
-  endpoint: () => string,
-  fetch: FetchLike,
-): TokenSource {
-  const { clientId, clientSecret, tokenEndpoint } = options;
-  if (!isFilled(clientId) || !isFilled(clientSecret)) {
-    throw new TypeError('"clientId" and "clientSecret" go together, and neither may be empty');
-  }
-  if (options.dangerouslyAllowBrowser !== true && isBrowser()) {
-    throw new TypeError(
-      '"clientSecret" must not be used in a browser, where everybody can read it: give a "token" that your own service has got',
-    );
-  }
-  const configured =
-    tokenEndpoint === undefined ? null : checkUrl('tokenEndpoint', tokenEndpoint).href;
+  if (way === 'clientId') checkClientCredentials(options);
+  // It may be relative; to what, is known in the page alone.
+  else if (way === 'authEndpoint') checkUrl(way, given || null, 'http://page');
+  else checkCallback(options, way);
   return {
     canRenew: true,
+    renewsAhead: way !== 'onAuthFailure',
     fetch: async (request) => {
-      const { ClientCredentials } = await import('./client-credentials.js');
-      // Each time: the endpoint may have moved.
-      const address = configured ?? endpoint() + TOKEN_PATH;
-      const source = new ClientCredentials({
-        tokenEndpoint: address,
-        clientId,
-        clientSecret,
-        fetch,
-      });
-      return source.fetch(request);
+      const { fetchToken } = await import('./other-ways.js');
+      return fetchToken(options, request, endpoint, fetch);
     },
   };
 }
 
-function authEndpointOf(options: Partial<AuthEndpoint>, fetch: FetchLike): TokenSource {
-  const { authEndpoint = '' } = options;
-  // It may be relative; to what, is known in the page alone.
-  const isRelative = authEndpoint !== '' && !URL.canParse(authEndpoint);
-  checkUrl('authEndpoint', isRelative ? new URL(authEndpoint, 'http://page').href : authEndpoint);
-  return new ProvidedToken(async (request) => {
-    const { askAuthEndpoint } = await import('./auth-endpoint.js');
-    return askAuthEndpoint({ ...options, authEndpoint }, fetch, request);
-  });
+/** The first option of the one way that is given. */
+function wayOf(options: TokenOptions): OptionName {
+  // A first token belongs to `onAuthFailure`.
+  const isGiven = (name: OptionName): boolean =>
+    options[name] !== undefined && (name !== 'token' || options.onAuthFailure === undefined);
+  const ways = WAYS.filter((names) => names.some(isGiven));
+  const [only, second] = ways;
+  if (only !== undefined && second === undefined) return only[0];
+  const all = WAYS.map(([way]) => `"${way}"`).join(', ');
+  const given = ways.map((names) => `"${names.filter(isGiven).join('", "')}"`).join(' and ');
+  throw new TypeError(`give exactly one of ${all}: not ${given || 'none'}`);
 }
 
-function checkFunction<T extends (...args: never[]) => unknown>(
-  name: string,
-  value: T | undefined,
-): T {
-  if (typeof value === 'function') return value;
-  throw new TypeError(`"${name}" must be a function`);
-}
-
-function isFilled(value: unknown): value is string {
-  return typeof value === 'string' && value.length > 0;
+function checkClientCredentials(options: TokenOptions): void {
+  for (const name of ['clientId', 'clientSecret'] as const) {
+    check(name, typeof options[name] === 'string' && options[name] !== '', 'a text');
+  }
+  const { tokenEndpoint, dangerouslyAllowBrowser } = options;
+  const isKept = dangerouslyAllowBrowser === true || !isBrowser();
+  check('clientSecret', isKept, 'left out in a browser, where everybody can read it');
+  if (tokenEndpoint !== undefined) checkUrl('tokenEndpoint', tokenEndpoint);
 }
 
 /** A page, or a worker of one. Servers at the edge have a worker's scope too, but no address of their own. */

@@ -2,8 +2,8 @@
 export interface TokenSource {
   /** Whether asking again brings another token. */
   readonly canRenew: boolean;
-  /** Whether it is asked before a token ends, and not only once one was refused. Default: as `canRenew`. */
-  readonly renewsAhead?: boolean;
+  /** Whether it is asked before a token ends, and not only once one was refused. */
+  readonly renewsAhead: boolean;
   /**
    * Gets a token. `signal` aborts when nobody waits for it any more, or at the deadline.
    * @throws RealtimeError, without the token or any other secret in it.
@@ -31,7 +31,7 @@ export interface SourcedToken {
 }
 
 // RFC 6750, section 2.1: b64token
-const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
+const BEARER_TOKEN = /^[\w\-.~+/]+=*$/;
 
 /**
  * Whether `text` can be sent as a bearer token. Anything else is refused before it gets near a header: the fetch of

@@ -17,9 +17,13 @@ export const MAX_WAIT_MS = 300_000;
  * The pause before the next attempt, with full jitter: anywhere between nothing and the bound, which doubles with each
  * failure, so that clients that lost their service together do not come back together.
  * @param failures failures in a row before this pause, from 0 on
- * @param random from 0 up to 1
+ * @param random from 0 up to 1. Default: drawn
  */
-export function backoffMs(failures: number, { baseMs, ceilMs }: Backoff, random: number): number {
+export function backoffMs(
+  failures: number,
+  { baseMs, ceilMs }: Backoff,
+  random = Math.random(),
+): number {
   return Math.floor(random * Math.min(ceilMs, baseMs * 2 ** failures));
 }
 

@@ -54,6 +54,7 @@ describe('the pauses of a connection', () => {
     subscriptions.add(new Subscriber({}, () => {}));
     const source = {
       canRenew: true,
+      renewsAhead: true,
       fetch: async () => ({ value: `t${++tokens}`, lifetimeMs: null }),
     };
     connection = new Connection({

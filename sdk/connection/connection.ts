@@ -1,41 +1,22 @@
 import type { StreamConnected } from '@sluice/protocol';
 import { pause, untilAborted } from '../abort-scope.js';
-import type { Token, TokenManager } from '../auth/token-manager.js';
 import { RealtimeError, withRetry } from '../errors.js';
-import type { Demand, SubscriptionSet } from '../subscription/subscription-set.js';
-import type { Transport } from '../transport/transport.js';
-import type { Retry } from './retry.js';
+import type { Demand } from '../subscription/subscription-set.js';
 import type { ConnectionState } from './state.js';
-import { Stream, type StreamHandlers } from './stream.js';
+import { Stream, type StreamOptions } from './stream.js';
 
 /** How long a stream may go on carrying what nobody wants any more, in case it is wanted again. */
 const NARROW_AFTER_MS = 1_000;
 
-export interface ConnectionOptions {
-  /** Where the service is; asked anew for each stream. */
-  readonly endpoint: () => string;
-  readonly workspace: string;
-  readonly transport: Transport;
-  readonly tokens: TokenManager;
-  readonly subscriptions: SubscriptionSet;
-  readonly retry: Retry;
-  readonly heartbeatTimeoutMs: number;
+export interface ConnectionOptions extends StreamOptions {
   /** Whether the machine knows itself to be without a network. */
   readonly isOffline: () => boolean;
   /** Called after each change of state. Must not throw. */
   readonly onState: () => void;
-  /** A stream has shown a sign of life, and has come to this cursor. Must not throw. */
-  readonly onActivity?: (cursor: string | null) => void;
 }
 
 /** The work that leads to a stream, one attempt after another, and goes on while that stream lives. */
 type Life = AbortController;
-
-/** What one attempt has come to have. */
-interface Attempt {
-  token?: Token;
-  demand?: Demand;
-}
 
 /**
  * Keeps one stream alive: gets its token, opens it, and opens the next one where it broke (see ConnectionState). A new
@@ -52,10 +33,8 @@ export class Connection {
   #live: Life | null = null;
   /** Who works towards the next stream; `null` where none is wanted. */
   #next: Life | null = null;
-  /** The stream that was let in last, and what the service said then. */
+  /** The stream that was let in last. */
   #stream: Stream | null = null;
-  #connected: StreamConnected | null = null;
-  #connectedAt = 0;
   #narrowing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -122,32 +101,27 @@ export class Connection {
   }
 
   #stop(state: 'idle' | 'suspended' | 'failed' | 'closed'): void {
-    const { subscriptions, tokens, transport, retry } = this.#options;
     this.#next?.abort();
     this.#next = null;
     this.#phase = state;
-    tokens.rest();
-    transport.rest?.();
-    retry.reset();
-    this.#leave(state === 'suspended');
-    // Whoever subscribes next begins anew.
-    if (subscriptions.size === 0) this.#stream = null;
-    this.#tell();
+    this.#options.retry.reset();
+    this.#leave();
   }
 
   /** Sees to it that the live stream carries what the subscriptions want: no less, and not for long more. */
   #settle(): void {
     const { subscriptions } = this.#options;
     clearTimeout(this.#narrowing);
-    if (this.#live === null || this.#stream === null || this.#connected === null) return;
-    const { cursor, request } = this.#stream;
+    const connected = this.#stream?.connected;
+    if (!this.#live || !this.#stream || !connected) return;
+    const { cursor } = this.#stream;
     const demand = subscriptions.demand(cursor);
-    const isCarried = isSame(demand, request) && demand.lastEventId === cursor;
+    const isCarried = isSame(demand, this.#stream.demand) && demand.lastEventId === cursor;
     if (!subscriptions.hasWaiting) {
       if (!isCarried) this.#narrowing = setTimeout(() => this.open(), NARROW_AFTER_MS);
       return;
     }
-    if (isCarried) subscriptions.admit(demand, this.#connected, cursor, cursor);
+    if (isCarried) subscriptions.admit(demand, connected, cursor, cursor);
     // A stream that is on its way is let in first: restarting it at each change might never come to an end.
     if (subscriptions.hasWaiting && this.#next === null) this.open();
   }
@@ -167,63 +141,39 @@ export class Connection {
 
   /** One stream, to its end. The milliseconds until the next one, or `null` where this life shall have none. */
   async #attempt(life: Life): Promise<number | null> {
-    const { tokens, transport } = this.#options;
-    const attempt: Attempt = {};
+    const { tokens, subscriptions } = this.#options;
+    const { signal } = life;
+    let stream: Stream | null = null;
     try {
-      attempt.token = await untilAborted(tokens.get(), life.signal);
+      const token = await untilAborted(tokens.get(), signal);
       // What was waited for may have come in the same moment as the end of this life.
-      life.signal.throwIfAborted();
+      signal.throwIfAborted();
       this.#enter('connecting');
-      const stream = this.#streamFor(life, attempt.token, attempt);
-      const drainMs = await stream.run(transport);
-      life.signal.throwIfAborted();
+      const demand = subscriptions.demand(this.#stream?.cursor ?? null);
+      stream = new Stream(this.#options, token, demand, signal, (own, connected) =>
+        this.#takeOver(life, own, connected),
+      );
+      const drainMs = await stream.run();
+      signal.throwIfAborted();
       return this.#onDrained(life, drainMs);
     } catch (error) {
-      return life.signal.aborted ? null : this.#onFailure(life, asRealtimeError(error), attempt);
+      return signal.aborted ? null : this.#onFailure(life, asRealtimeError(error), stream);
     }
   }
 
-  #streamFor(life: Life, token: Token, attempt: Attempt): Stream {
-    const { tokens, subscriptions, retry, endpoint, workspace, heartbeatTimeoutMs } = this.#options;
-    const { onActivity } = this.#options;
-    const demand = subscriptions.demand(this.#stream?.cursor ?? null);
-    attempt.demand = demand;
-    const { topics, types, lastEventId } = demand;
-    const handlers: StreamHandlers = {
-      onServerTime: (serverTimeMs) => tokens.setServerTime(serverTimeMs),
-      onActivity: () => onActivity?.(stream.cursor),
-      onConnected: (connected) => {
-        if (this.#live === life) return;
-        tokens.accepted(token, connected.expiresAt);
-        this.#takeOver(life, stream, demand, connected);
-      },
-      onEvent: (event, cursor) => subscriptions.onEvent(event, cursor),
-      onGap: (gap, cursor) => subscriptions.onGap(gap, cursor),
-      onTokenExpiring: () => tokens.renewAhead(token),
-      onRetry: (retryMs) => retry.raise(retryMs),
-    };
-    const stream = new Stream(
-      { endpoint: endpoint(), workspace, token: token.value, topics, types, lastEventId },
-      heartbeatTimeoutMs,
-      handlers,
-      life.signal,
-    );
-    return stream;
-  }
-
   /** The new stream is let in; the one before it, if it still lives, has done its work. */
-  #takeOver(life: Life, stream: Stream, demand: Demand, connected: StreamConnected): void {
+  #takeOver(life: Life, stream: Stream, connected: StreamConnected): void {
+    const { tokens, retry, subscriptions } = this.#options;
     const seen = this.#stream?.cursor ?? null;
+    tokens.accepted(stream.token, connected.expiresAt);
     this.#live?.abort();
     this.#live = life;
     this.#next = null;
     this.#stream = stream;
-    this.#connected = connected;
-    this.#connectedAt = performance.now();
     this.#lastError = null;
-    this.#options.retry.onConnected();
+    retry.onConnected();
     this.#tell();
-    this.#options.subscriptions.admit(demand, connected, stream.cursor, seen);
+    subscriptions.admit(stream.demand, connected, stream.cursor, seen);
     // Some may have come or gone meanwhile, or could not begin together with the others.
     queueMicrotask(() => this.#settle());
   }
@@ -231,66 +181,59 @@ export class Connection {
   /** The service goes down, and has let this client go for a while. */
   #onDrained(life: Life, drainMs: number): number | null {
     const { retry } = this.#options;
-    retry.onEnd(performance.now() - this.#connectedAt);
+    retry.onEnd();
     // The backoff keeps a service that drains again and again from being hammered.
     const waitMs = Math.max(drainMs, retry.afterFailure());
-    if (this.#hasSuccessor(life)) return this.#handOver();
-    this.#next = life;
-    this.#phase = 'reconnecting';
-    this.#leave(true);
-    this.#tell();
-    return waitMs;
+    const isReplaced = this.#hasSuccessor(life);
+    if (!isReplaced) {
+      this.#next = life;
+      this.#phase = 'reconnecting';
+    }
+    this.#leave();
+    return isReplaced ? null : waitMs;
   }
 
-  #onFailure(life: Life, error: RealtimeError, { token, demand }: Attempt): number | null {
-    const { subscriptions, tokens, transport, retry } = this.#options;
+  #onFailure(life: Life, error: RealtimeError, stream: Stream | null): number | null {
+    const { subscriptions, retry } = this.#options;
     const wasLive = this.#live === life;
-    if (wasLive) retry.onEnd(performance.now() - this.#connectedAt);
-    else if (demand !== undefined && isAboutDemand(error)) {
-      if (subscriptions.isolate(demand, error)) return 0;
+    if (wasLive) retry.onEnd();
+    else if (stream !== null) {
+      if (isRefusal(error)) retry.onRefusal();
+      else if (isAboutDemand(error) && subscriptions.isolate(stream.demand, error)) return 0;
     }
     if (this.#hasSuccessor(life)) {
       // A stream that ends with its token, while the one with the next token is on its way, is no news.
-      if (refusalOf(error) === null) subscriptions.onError(withRetry(error, true));
-      return this.#handOver();
+      if (!isRefusal(error)) subscriptions.onError(withRetry(error, true));
+      this.#leave();
+      return null;
     }
-    const waitMs = this.#waitAfter(error, token, wasLive);
+    // Nobody has answered, and the machine has no network.
+    const isOffline = error.status === undefined && this.#options.isOffline();
+    const waitMs = this.#waitAfter(error, stream, isOffline);
     const told = withRetry(error, waitMs !== null);
     this.#next = waitMs === null ? null : life;
-    this.#phase =
-      waitMs === null ? 'failed' : this.#isOffline(error) ? 'suspended' : 'reconnecting';
-    if (this.#live !== null && !wasLive && (waitMs !== null || token === undefined)) {
+    this.#phase = waitMs === null ? 'failed' : isOffline ? 'suspended' : 'reconnecting';
+    if (this.#live !== null && !wasLive && (waitMs !== null || stream === null)) {
       // The live stream goes on while the next one, or a token for it, cannot be had.
-      subscriptions.onErrorOfNext(told);
+      subscriptions.onError(told, true);
       return waitMs;
     }
     this.#lastError = told;
-    if (waitMs === null) {
-      tokens.rest();
-      transport.rest?.();
-    }
-    this.#leave(waitMs !== null);
-    this.#tell();
+    this.#leave();
     // Last of all, since `setToken` may be called from within.
     subscriptions.onError(told);
     return waitMs;
   }
 
   /** The milliseconds to wait after a failure; `null` where going on by itself has no prospect. */
-  #waitAfter(error: RealtimeError, token: Token | undefined, wasLive: boolean): number | null {
+  #waitAfter(error: RealtimeError, stream: Stream | null, isOffline: boolean): number | null {
     const { tokens, retry } = this.#options;
-    const refusal = refusalOf(error);
-    if (refusal !== null && token !== undefined) {
-      if (!wasLive) retry.onRefusal();
-      return tokens.refused(token, refusal) ? retry.afterRenewal() : null;
+    if (stream !== null && isRefusal(error)) {
+      const reason = error.code === 'TOKEN_EXPIRED' ? 'expired' : 'rejected';
+      return tokens.refused(stream.token, reason) ? retry.afterRenewal() : null;
     }
     if (!error.recoverable || !retry.isAllowed) return null;
-    return this.#isOffline(error) ? retry.whileOffline() : retry.afterFailure(error.retryAfterMs);
-  }
-
-  /** Whether an error comes of the machine having no network; nobody has answered then. */
-  #isOffline(error: RealtimeError): boolean {
-    return error.status === undefined && this.#options.isOffline();
+    return isOffline ? retry.whileOffline() : retry.afterFailure(error.retryAfterMs);
   }
 
   /** Whether somebody else works towards the next stream already. */
@@ -298,22 +241,25 @@ export class Connection {
     return this.#next !== null && this.#next !== life;
   }
 
-  /** The live stream has ended before the next one was let in, which is on its way. */
-  #handOver(): null {
-    this.#leave(true);
-    this.#tell();
-    return null;
-  }
-
-  /** The live stream is no more. */
-  #leave(willReconnect: boolean): void {
+  /** The live stream, if there is one, is no more; `#next` and `#phase` say what comes now. */
+  #leave(): void {
+    const { subscriptions, tokens, transport } = this.#options;
     const live = this.#live;
-    if (live === null) return;
     this.#live = null;
     clearTimeout(this.#narrowing);
-    // Its work may go on, towards the next stream.
-    if (live !== this.#next) live.abort();
-    this.#options.subscriptions.leave(this.#stream?.cursor ?? null, willReconnect);
+    if (this.#next === null) {
+      tokens.rest();
+      transport.rest?.();
+    }
+    if (live !== null) {
+      // Its work may go on, towards the next stream.
+      if (live !== this.#next) live.abort();
+      const willReconnect = this.#next !== null || this.#phase === 'suspended';
+      subscriptions.leave(this.#stream?.cursor ?? null, willReconnect);
+    }
+    // Whoever subscribes next begins anew.
+    if (subscriptions.size === 0) this.#stream = null;
+    this.#tell();
   }
 
   #enter(phase: ConnectionState): void {
@@ -329,20 +275,19 @@ export class Connection {
   }
 }
 
-function isSame(demand: Demand, request: Pick<Demand, 'topics' | 'types'>): boolean {
-  return (
-    String(demand.topics) === String(request.topics) &&
-    String(demand.types) === String(request.types)
-  );
+/** Whether two streams carry the same. */
+function isSame(one: Demand, other: Demand): boolean {
+  return String(one.topics) === String(other.topics) && String(one.types) === String(other.types);
 }
 
-function refusalOf(error: RealtimeError): 'expired' | 'rejected' | null {
-  if (error.code === 'TOKEN_EXPIRED') return 'expired';
-  return error.code === 'INVALID_TOKEN' ? 'rejected' : null;
+/** Whether another token is called for. */
+function isRefusal(error: RealtimeError): boolean {
+  return error.isCode('TOKEN_EXPIRED', 'INVALID_TOKEN');
 }
 
+/** Whether the service may mind what is subscribed to. */
 function isAboutDemand(error: RealtimeError): boolean {
-  return error.code === 'FORBIDDEN' || error.code === 'INVALID_REQUEST';
+  return error.isCode('FORBIDDEN', 'INVALID_REQUEST');
 }
 
 /** Transports and token sources throw RealtimeErrors; whatever else comes is a fault of the SDK, and must not be lost. */

@@ -12,27 +12,12 @@ export class ResumePoint {
     return this.#cursor;
   }
 
-  /** Whether this point has the same order as `cursor` (cursors of two epochs have none) and is not behind it. */
-  covers(cursor: string): boolean {
-    return this.#distanceTo(cursor) <= 0;
-  }
-
-  /** Whether `cursor` lies further back in the same epoch. */
-  isBeyond(cursor: string): boolean {
-    return this.#distanceTo(cursor) < 0;
-  }
-
-  /** Whether this point and `cursor` are of one epoch. */
-  isComparable(cursor: string): boolean {
-    return !Number.isNaN(this.#distanceTo(cursor));
-  }
-
   /**
    * Moves forward to the cursor of a frame. False, and nothing moves, where that was seen already: a service may repeat
    * itself when a stream resumes. An id that is no cursor is not of this service and moves nothing.
    */
   advance(id: string): boolean {
-    if (parseCursor(id) === null || this.covers(id)) return false;
+    if (parseCursor(id) === null || this.distanceTo(id) <= 0) return false;
     this.#cursor = id;
     return true;
   }
@@ -42,10 +27,10 @@ export class ResumePoint {
     if (parseCursor(id) !== null) this.#cursor = id;
   }
 
-  /** Events from here to `cursor`; NaN where they have no order. */
-  #distanceTo(cursor: string): number {
+  /** Events from here to `cursor`: negative if that lies behind, NaN where the two have no order (other epochs, no cursor). */
+  distanceTo(cursor: string | null): number {
     const here = parseCursor(this.#cursor ?? '');
-    const there = parseCursor(cursor);
+    const there = parseCursor(cursor ?? '');
     return here !== null && here.epoch === there?.epoch ? there.offset - here.offset : Number.NaN;
   }
 }

@@ -8,6 +8,7 @@ export class Retry {
   readonly #configured: Backoff;
   readonly #maxAttempts: number;
   #backoff: Backoff;
+  #connectedAt = 0;
   #failures = 0;
   /** Tokens in a row that were refused: whoever sets one after another must not hammer the service with them. */
   #refusals = 0;
@@ -38,7 +39,7 @@ export class Retry {
   /** The milliseconds to wait after a failure, at least those that the service has asked for. */
   afterFailure(retryAfterMs = 0): number {
     this.#notBefore = performance.now() + retryAfterMs;
-    return Math.max(backoffMs(this.#failures++, this.#backoff, Math.random()), retryAfterMs);
+    return Math.max(backoffMs(this.#failures++, this.#backoff), retryAfterMs);
   }
 
   /**
@@ -65,15 +66,17 @@ export class Retry {
   /** The milliseconds before the first attempt with a token that was set. */
   beforeToken(): number {
     const again = this.#refusals - 2;
-    return again < 0 ? 0 : backoffMs(again, this.#backoff, Math.random());
+    return again < 0 ? 0 : backoffMs(again, this.#backoff);
   }
 
   onConnected(): void {
     this.#refusals = 0;
+    this.#connectedAt = performance.now();
   }
 
-  onEnd(livedMs: number): void {
-    if (livedMs >= HEALTHY_MS) this.#failures = 0;
+  /** The stream that was connected has ended. */
+  onEnd(): void {
+    if (performance.now() - this.#connectedAt >= HEALTHY_MS) this.#failures = 0;
   }
 
   /** Somebody wants it tried again now. */

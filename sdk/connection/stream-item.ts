@@ -8,7 +8,7 @@ import type {
 import { RealtimeError } from '../errors.js';
 import { parseJsonObject } from '../http/response-body.js';
 
-/** What a frame with data says. */
+/** What a frame says. */
 export type StreamItem =
   | { readonly name: 'event'; readonly data: RealtimeEvent }
   | { readonly name: 'stream.connected'; readonly data: StreamConnected }
@@ -30,19 +30,18 @@ const MEMBERS: Readonly<Record<string, Readonly<Record<string, 'string' | 'numbe
 };
 
 /**
- * Reads the data of a frame by the frame's name. Named events that this SDK does not know come from a newer service, and are passed over.
+ * Reads the data of a frame by the frame's name. Named events that this SDK does not know come from a newer service, and are passed over;
+ * so are frames without data.
  * @throws RealtimeError PROTOCOL_ERROR if the data is not what the name of the frame says.
  */
-export function readStreamItem(event: string | undefined, text: string): StreamItem {
-  const name = event === undefined || event === 'message' ? 'event' : event;
-  if (!Object.hasOwn(MEMBERS, name)) return { name: 'unknown' };
+export function readStreamItem(event = 'message', text?: string): StreamItem {
+  const name = event === 'message' ? 'event' : event;
+  if (text === undefined || !Object.hasOwn(MEMBERS, name)) return { name: 'unknown' };
   const data = parseJsonObject(text);
-  const isWhole =
-    data !== null &&
-    Object.entries(MEMBERS[name] ?? {}).every(([member, type]) => typeof data[member] === type);
-  if (!isWhole) {
+  const members = Object.entries(MEMBERS[name] ?? {});
+  if (!data || members.some(([member, type]) => typeof data[member] !== type)) {
     throw new RealtimeError('PROTOCOL_ERROR', {
-      message: `The service sent a frame "${name}" whose data cannot be read`,
+      message: `The service sent an unreadable frame "${name}"`,
     });
   }
   return { name, data } as unknown as StreamItem;

@@ -1,4 +1,5 @@
 import {
+  type ErrorCode,
   type Frame,
   parseCursor,
   type RealtimeEvent,
@@ -6,56 +7,65 @@ import {
   type StreamGap,
 } from '@sluice/protocol';
 import { AbortScope } from '../abort-scope.js';
+import type { Token, TokenManager } from '../auth/token-manager.js';
 import { RealtimeError } from '../errors.js';
+import type { Demand, SubscriptionSet } from '../subscription/subscription-set.js';
 import { errorOfProblem } from '../transport/refusal.js';
-import type { StreamListener, StreamRequest, Transport } from '../transport/transport.js';
+import type { StreamListener, Transport } from '../transport/transport.js';
 import { clampWait } from './backoff.js';
 import { ResumePoint } from './resume-point.js';
+import type { Retry } from './retry.js';
 import { readStreamItem } from './stream-item.js';
 
-/** Who hears what a stream says. */
-export interface StreamHandlers {
-  onServerTime(serverTimeMs: number): void;
-  onActivity(): void;
-  onConnected(connected: StreamConnected): void;
-  onEvent(event: RealtimeEvent, cursor: string): void;
-  /** @param cursor where the stream goes on */
-  onGap(gap: StreamGap, cursor: string): void;
-  onTokenExpiring(): void;
-  /** The stream's `retry:`, in milliseconds. */
-  onRetry(retryMs: number): void;
+/** Where the streams of a client come from, and who hears what they say. */
+export interface StreamOptions {
+  /** Where the service is; asked anew for each stream. */
+  readonly endpoint: () => string;
+  readonly workspace: string;
+  readonly transport: Transport;
+  readonly tokens: TokenManager;
+  readonly subscriptions: SubscriptionSet;
+  readonly retry: Retry;
+  readonly heartbeatTimeoutMs: number;
+  /** A stream has shown a sign of life, and has come to this cursor. Must not throw. */
+  readonly onActivity?: ((cursor: string | null) => void) | undefined;
 }
+
+/** The service has let `stream` in, and has said `connected`. */
+export type OnLetIn = (stream: Stream, connected: StreamConnected) => void;
 
 /** Milliseconds within which the service must have said `stream.connected`. */
 const OPENING_DEADLINE_MS = 15_000;
 
-/** The reason of the abort by which a draining stream is left when its time has come. */
-const DRAINED = Symbol('drained');
-
 /** One stream, from its request to its end: reads its frames, knows how far it has come, watches its heartbeat. */
 export class Stream implements StreamListener {
-  readonly request: StreamRequest;
+  readonly token: Token;
+  readonly demand: Demand;
+  /** What the service said of it; `null` before. */
+  connected: StreamConnected | null = null;
+  readonly #options: StreamOptions;
+  readonly #onLetIn: OnLetIn;
   readonly #position: ResumePoint;
-  readonly #heartbeatTimeoutMs: number;
-  readonly #handlers: StreamHandlers;
   readonly #scope: AbortScope;
+  #isLetIn = false;
+  #disarmOpening = (): void => {};
   #disarmWatchdog = (): void => {};
-  #disarmOpening: (() => void) | null = null;
-  /** What the service said when it let this stream in, until it is handed on. */
-  #opening: StreamConnected | null = null;
   /** When this client shall come back, on the clock of `performance`; `null` while the service is not draining. */
   #reconnectAt: number | null = null;
 
+  /** @param onLetIn called once */
   constructor(
-    request: StreamRequest,
-    heartbeatTimeoutMs: number,
-    handlers: StreamHandlers,
+    options: StreamOptions,
+    token: Token,
+    demand: Demand,
     signal: AbortSignal,
+    onLetIn: OnLetIn,
   ) {
-    this.request = request;
-    this.#position = new ResumePoint(request.lastEventId);
-    this.#heartbeatTimeoutMs = heartbeatTimeoutMs;
-    this.#handlers = handlers;
+    this.#options = options;
+    this.token = token;
+    this.demand = demand;
+    this.#onLetIn = onLetIn;
+    this.#position = new ResumePoint(demand.lastEventId);
     this.#scope = new AbortScope(signal);
   }
 
@@ -68,19 +78,14 @@ export class Stream implements StreamListener {
    * Resolves to the milliseconds after which the next stream is due, once a draining service has let this one go.
    * @throws RealtimeError for every other end; the reason of the abort if the connection has called the stream off.
    */
-  async run(transport: Transport): Promise<number> {
-    this.#disarmOpening = this.#scope.abortAfter(
-      OPENING_DEADLINE_MS,
-      () =>
-        new RealtimeError('NETWORK_ERROR', {
-          message: `The service did not let the stream in within ${OPENING_DEADLINE_MS} ms`,
-        }),
-    );
+  async run(): Promise<number> {
+    const { transport, endpoint, workspace } = this.#options;
+    const request = { ...this.demand, endpoint: endpoint(), workspace, token: this.token.value };
+    this.#disarmOpening = this.#failAfter(OPENING_DEADLINE_MS, 'NETWORK_ERROR', 'not let in');
     try {
-      await transport.run(this.request, this, this.#scope.signal);
-      throw new RealtimeError('NETWORK_ERROR', { message: 'The stream ended without a word' });
+      await transport.run(request, this, this.#scope.signal);
+      throw new RealtimeError('NETWORK_ERROR', { message: 'The stream ended' });
     } catch (error) {
-      if (error === DRAINED) return 0;
       if (this.#reconnectAt === null || !isEndOfService(error)) throw error;
       return Math.max(this.#reconnectAt - performance.now(), error.retryAfterMs ?? 0, 0);
     } finally {
@@ -89,42 +94,32 @@ export class Stream implements StreamListener {
   }
 
   onServerTime(serverTimeMs: number): void {
-    this.#handlers.onServerTime(serverTimeMs);
+    this.#options.tokens.setServerTime(serverTimeMs);
   }
 
   onActivity(): void {
+    const { heartbeatTimeoutMs, onActivity } = this.#options;
     this.#disarmWatchdog();
-    this.#disarmWatchdog = this.#scope.abortAfter(
-      this.#heartbeatTimeoutMs,
-      () =>
-        new RealtimeError('HEARTBEAT_TIMEOUT', {
-          message: `Nothing came in for ${this.#heartbeatTimeoutMs} ms`,
-        }),
-    );
-    this.#handlers.onActivity();
+    this.#disarmWatchdog = this.#failAfter(heartbeatTimeoutMs, 'HEARTBEAT_TIMEOUT', 'silent');
+    onActivity?.(this.cursor);
   }
 
-  onFrame(frame: Frame): void {
-    if (frame.retry !== undefined) this.#handlers.onRetry(frame.retry);
-    if (frame.data === undefined) {
-      if (frame.id !== undefined) this.#position.advance(frame.id);
-      return;
-    }
-    const item = readStreamItem(frame.event, frame.data);
-    const id = frame.id ?? '';
+  onFrame({ id = '', event, data, retry }: Frame): void {
+    if (retry !== undefined) this.#options.retry.raise(retry);
+    const item = readStreamItem(event, data);
     if (item.name === 'event') this.#onEvent(item.data, id);
     else if (item.name === 'stream.connected') this.#onConnected(item.data, id);
     else if (item.name === 'stream.gap') this.#onGap(item.data, id);
     else this.#position.advance(id);
 
-    if (item.name === 'stream.token_expiring') this.#handlers.onTokenExpiring();
+    if (item.name === 'stream.token_expiring') this.#options.tokens.renewAhead(this.token);
     else if (item.name === 'stream.draining') this.#onDraining(item.data.reconnectInMs);
-    else if (item.name === 'stream.error') throw errorOfProblem(item.data, [this.request.token]);
+    else if (item.name === 'stream.error') throw errorOfProblem(item.data, [this.token.value]);
   }
 
   /** A stream that begins with a gap counts as let in once that is told: before, nobody knows where it goes on. */
   #onConnected(connected: StreamConnected, id: string): void {
-    this.#opening = connected;
+    this.connected = connected;
     if (connected.resumed === 'gap') return;
     this.#position.advance(id);
     this.#letIn();
@@ -133,40 +128,43 @@ export class Stream implements StreamListener {
   #onGap(gap: StreamGap, id: string): void {
     this.#position.moveTo(id);
     this.#letIn();
-    this.#handlers.onGap(gap, id);
+    this.#options.subscriptions.onGap(gap, id);
   }
 
   #letIn(): void {
-    const connected = this.#opening;
-    if (connected === null) return;
-    this.#opening = null;
-    this.#disarmOpening?.();
-    this.#disarmOpening = null;
-    this.#handlers.onConnected(connected);
+    if (this.connected === null || this.#isLetIn) return;
+    this.#isLetIn = true;
+    this.#disarmOpening();
+    this.#onLetIn(this, this.connected);
   }
 
   #onEvent(event: RealtimeEvent, cursor: string): void {
-    // Without a cursor there is no promise that nothing comes twice; before `stream.connected`, nobody to hand it on to.
-    if (parseCursor(cursor) === null || this.#disarmOpening !== null) {
+    // Without a cursor there is no promise that nothing comes twice; before it is let in, nobody to hand it on to.
+    if (parseCursor(cursor) === null || !this.#isLetIn) {
       throw new RealtimeError('PROTOCOL_ERROR', {
-        message: 'The service sent an event without a cursor, or before it let the stream in',
+        message: 'The service sent an event without a cursor, or too early',
       });
     }
-    if (this.#position.advance(cursor)) this.#handlers.onEvent(event, cursor);
+    if (this.#position.advance(cursor)) this.#options.subscriptions.onEvent(event, cursor);
   }
 
   /** Events keep flowing until the time has come or the service goes, whichever is first. */
   #onDraining(reconnectInMs: number): void {
     const waitMs = clampWait(reconnectInMs);
     this.#reconnectAt = performance.now() + waitMs;
-    this.#scope.abortAfter(waitMs, () => DRAINED);
+    this.#failAfter(waitMs, 'UNAVAILABLE', 'draining');
+  }
+
+  /** Ends the stream in `ms`, unless the function that it returns is called first. */
+  #failAfter(ms: number, code: ErrorCode, what: string): () => void {
+    return this.#scope.abortAfter(
+      ms,
+      () => new RealtimeError(code, { message: `The stream was ${what} for ${ms} ms` }),
+    );
   }
 }
 
 /** How a service that goes down ends its streams: it cuts them, or says so first. Neither is news once it drains. */
 function isEndOfService(error: unknown): error is RealtimeError {
-  return (
-    error instanceof RealtimeError &&
-    (error.code === 'NETWORK_ERROR' || error.code === 'UNAVAILABLE')
-  );
+  return error instanceof RealtimeError && error.isCode('NETWORK_ERROR', 'UNAVAILABLE');
 }

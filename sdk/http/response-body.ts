@@ -35,7 +35,7 @@ export async function readJsonObject(
 export async function readText(response: FetchLikeResponse, signal: AbortSignal): Promise<string> {
   if (response.body === null) return '';
   const scope = new AbortScope(signal);
-  scope.abortAfter(BODY_DEADLINE_MS, () => new Error('the body took too long'));
+  scope.abortAfter(BODY_DEADLINE_MS, () => null);
   try {
     const decoder = new TextDecoder();
     let text = '';
@@ -57,12 +57,10 @@ export async function readText(response: FetchLikeResponse, signal: AbortSignal)
 export function parseJsonObject(text: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : null;
+    // `null` is of this type, too.
+    const isObject = typeof value === 'object' && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown> | null) : null;
   } catch {
     return null;
   }
-}
-
-function isJsonObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,8 +3,8 @@ import type { FetchLikeResponse } from './fetch-like.js';
 
 /** `Retry-After` in milliseconds (RFC 9110, section 10.2.3: seconds or a date), within reason. */
 export function readRetryAfter(response: FetchLikeResponse): number | undefined {
-  const value = response.headers.get('retry-after')?.trim() ?? '';
-  if (/^[0-9]+$/.test(value)) return clampWait(Number(value) * 1000);
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : clampWait(date - Date.now());
+  const value = response.headers.get('retry-after') ?? '';
+  const isSeconds = /^\s*\d+\s*$/.test(value);
+  const waitMs = isSeconds ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(waitMs) ? undefined : clampWait(waitMs);
 }

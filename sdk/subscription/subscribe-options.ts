@@ -6,7 +6,7 @@ import {
   type StreamConnected,
   type StreamGap,
 } from '@sluice/protocol';
-import { check } from '../check.js';
+import { check, checkCallback, checkNumber } from '../check.js';
 import type { RealtimeError } from '../errors.js';
 
 /**
@@ -77,22 +77,16 @@ const CALLBACKS = ['onEvent', 'onError', 'onConnected', 'onDisconnected', 'onGap
 
 /** @throws TypeError that names the option at fault. */
 export function checkSubscribeOptions(options: SubscribeOptions): void {
-  for (const name of CALLBACKS) {
-    check(name, /^(function|undefined)$/.test(typeof options[name]), 'a function');
-  }
+  for (const name of CALLBACKS) checkCallback(options, name);
   checkPatterns('topics', options.topics);
   checkPatterns('types', options.types);
   const { lastEventId, maxBufferedEvents = 1 } = options;
   check(
     'lastEventId',
     lastEventId === undefined || parseCursor(lastEventId) !== null,
-    'a cursor that came with an event',
+    'the cursor of an event',
   );
-  check(
-    'maxBufferedEvents',
-    Number.isInteger(maxBufferedEvents) && maxBufferedEvents > 0,
-    'a whole number above 0',
-  );
+  checkNumber('maxBufferedEvents', maxBufferedEvents, Number.MAX_SAFE_INTEGER);
 }
 
 function checkPatterns(name: string, patterns: readonly string[] = ['*']): void {
@@ -101,6 +95,6 @@ function checkPatterns(name: string, patterns: readonly string[] = ['*']): void 
   check(
     name,
     isList && patterns.every((pattern) => typeof pattern === 'string' && isPattern(pattern)),
-    `1 to ${MAX_PATTERNS} names or patterns; leave it out for all`,
+    `1 to ${MAX_PATTERNS} names or patterns`,
   );
 }

@@ -7,7 +7,12 @@ import {
 import { ResumePoint } from '../connection/resume-point.js';
 import { RealtimeError } from '../errors.js';
 import { EventQueue } from './event-queue.js';
-import type { EventContext, SubscribeOptions } from './subscribe-options.js';
+import type { SubscribeOptions } from './subscribe-options.js';
+
+type CallbackName = Extract<keyof SubscribeOptions, `on${string}`>;
+type Callbacks = {
+  [Name in CallbackName]: (...told: Parameters<Required<SubscribeOptions>[Name]>) => void;
+};
 
 /** One subscription from within: what it asks for, how far it has come, its callbacks, its promise, its queue. */
 export class Subscriber {
@@ -21,9 +26,8 @@ export class Subscriber {
   refusal: RealtimeError | null = null;
   #queue: EventQueue | null = null;
   #isClosed = false;
-  #resolve: () => void = () => {};
+  #resolve = (): void => {};
   #reject: (error: RealtimeError) => void = () => {};
-
   readonly #onOverflow: () => void;
 
   /** @param onOverflow called when events wait that nobody takes: the subscription must end */
@@ -44,13 +48,9 @@ export class Subscriber {
   queue(): EventQueue {
     if (this.#queue === null || (this.#queue.isEnded && !this.#isClosed)) {
       this.#queue = new EventQueue(this.options.maxBufferedEvents ?? 1_000);
-      if (this.#isClosed) this.#queue.close();
+      if (this.#isClosed) this.#queue.end(null);
     }
     return this.#queue;
-  }
-
-  get isRefused(): boolean {
-    return this.refusal !== null;
   }
 
   /** The stream that carries its events has been let in, and goes on behind `cursor`. */
@@ -58,40 +58,40 @@ export class Subscriber {
     this.isAdmitted = true;
     // Others on the same stream may resume; this one has nothing that it could resume, nor can it miss anything.
     const isFresh = this.position.cursor === null;
-    const resumed = isFresh ? 'fresh' : connected.resumed;
     if (isFresh) this.position.moveTo(cursor ?? '');
     this.#resolve();
-    const context = { cursor: this.position.cursor };
-    this.#call(() => this.options.onConnected?.({ ...connected, resumed }, context));
+    const resumed = isFresh ? 'fresh' : connected.resumed;
+    this.#call('onConnected', { ...connected, resumed }, { cursor: this.position.cursor });
   }
 
   leave(willReconnect: boolean): void {
     if (!this.isAdmitted) return;
     this.isAdmitted = false;
-    this.#call(() => this.options.onDisconnected?.({ willReconnect }));
+    this.#call('onDisconnected', { willReconnect });
   }
 
   /** An event of the stream: handed on if it was asked for and is new. */
-  onEvent(event: RealtimeEvent, context: EventContext): void {
-    const { topics, types, onEvent } = this.options;
+  onEvent(event: RealtimeEvent, cursor: string): void {
+    const { topics, types } = this.options;
     if (!this.isAdmitted || !matches(topics, event.topic) || !matches(types, event.type)) return;
-    if (!this.position.advance(context.cursor)) return;
-    this.#call(() => onEvent?.(event, context));
-    if (this.#queue?.push({ event, ...context }) === false) {
+    if (!this.position.advance(cursor)) return;
+    this.#call('onEvent', event, { cursor });
+    if (this.#queue?.push({ event, cursor }) === false) {
       const error = new RealtimeError('SLOW_CONSUMER', {
-        message: `More than ${this.#queue.limit} events wait to be iterated over`,
+        message: `More than ${this.#queue.limit} events wait`,
       });
       this.#queue.end(error);
-      this.#call(() => this.options.onError?.(error));
+      this.#call('onError', error);
       this.#onOverflow();
     }
   }
 
   /** History is gone, and the stream goes on behind `cursor`; nothing to this one if it has come further already. */
   onGap(gap: StreamGap, cursor: string): void {
-    if (!this.isAdmitted || (gap.reason !== 'ahead' && this.position.covers(cursor))) return;
+    if (!this.isAdmitted || (gap.reason !== 'ahead' && this.position.distanceTo(cursor) <= 0))
+      return;
     this.position.moveTo(cursor);
-    this.#call(() => this.options.onGap?.(gap, { cursor }));
+    this.#call('onGap', gap, { cursor });
   }
 
   onError(error: RealtimeError): void {
@@ -99,23 +99,19 @@ export class Subscriber {
       this.#reject(error);
       this.#queue?.end(error);
     }
-    this.#call(() => this.options.onError?.(error));
+    this.#call('onError', error);
   }
 
   close(): void {
     this.#isClosed = true;
     this.isAdmitted = false;
     this.#reject(new RealtimeError('CLOSED'));
-    this.#queue?.close();
+    this.#queue?.end(null);
   }
 
-  #call(callback: () => void): void {
-    if (this.#isClosed) return;
-    try {
-      callback();
-    } catch (error) {
-      report(error);
-    }
+  #call<Name extends CallbackName>(name: Name, ...told: Parameters<Callbacks[Name]>): void {
+    const callbacks: Partial<Callbacks> = this.options;
+    if (!this.#isClosed) guard(() => callbacks[name]?.(...told));
   }
 }
 
@@ -123,13 +119,19 @@ function matches(patterns: readonly string[] | undefined, name: string): boolean
   return patterns === undefined || patterns.some((pattern) => matchesPattern(pattern, name));
 }
 
-/** Makes an error of the application as loud as the platform makes one of an event listener. */
-export function report(error: unknown): void {
-  if (typeof reportError === 'function') {
-    reportError(error);
-  } else {
-    queueMicrotask(() => {
-      throw error;
-    });
+/**
+ * Calls back into the application. An error of its own is made as loud as the platform makes one of an event listener,
+ * and harms nobody else.
+ */
+export function guard(callback: () => void): void {
+  try {
+    callback();
+  } catch (error) {
+    if (typeof reportError === 'function') reportError(error);
+    else {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 }

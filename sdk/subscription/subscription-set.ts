@@ -6,6 +6,7 @@ import {
 } from '@sluice/protocol';
 import { ResumePoint } from '../connection/resume-point.js';
 import { type RealtimeError, withRetry } from '../errors.js';
+import type { StreamRequest } from '../transport/transport.js';
 import type { Subscriber } from './subscriber.js';
 
 /**
@@ -15,56 +16,42 @@ import type { Subscriber } from './subscriber.js';
 const MAX_LIST_LENGTH = 3_000;
 
 /** What a stream asks for, and whose events it carries. */
-export interface Demand {
+export interface Demand extends Pick<StreamRequest, 'topics' | 'types' | 'lastEventId'> {
   readonly subscribers: readonly Subscriber[];
-  readonly topics: readonly string[];
-  readonly types: readonly string[];
-  readonly lastEventId: string | null;
 }
 
 /** The subscriptions that share one stream: joins what they ask for, and tells each what concerns it. */
-export class SubscriptionSet {
-  readonly #all = new Set<Subscriber>();
+export class SubscriptionSet extends Set<Subscriber> {
   readonly #onError: (error: RealtimeError) => void;
   /** After a refusal that one of several may have caused: they are let in one by one, to find out which. */
   #isOneByOne = false;
 
   /** @param onError hears of an error once, before the subscriptions that it concerns. Must not throw. */
   constructor(onError: (error: RealtimeError) => void) {
+    super();
     this.#onError = onError;
-  }
-
-  get size(): number {
-    return this.#all.size;
   }
 
   /** Whether there is a subscription that the service has not refused. */
   get hasDemand(): boolean {
-    return [...this.#all].some(({ isRefused }) => !isRefused);
+    return this.#allowed.length > 0;
   }
 
   /** Why there is no demand, where all that are left were refused. */
   get refusal(): RealtimeError | null {
-    return [...this.#all].find(({ isRefused }) => isRefused)?.refusal ?? null;
+    const [first] = this;
+    return first?.refusal ?? null;
   }
 
   /** Whether somebody waits for a stream that carries its events. */
   get hasWaiting(): boolean {
-    return this.#waiting().length > 0;
-  }
-
-  add(subscriber: Subscriber): void {
-    this.#all.add(subscriber);
-  }
-
-  delete(subscriber: Subscriber): boolean {
-    return this.#all.delete(subscriber);
+    return this.#waiting.length > 0;
   }
 
   /** Ends them all. */
   close(): void {
-    for (const subscriber of this.#all) subscriber.close();
-    this.#all.clear();
+    for (const subscriber of this) subscriber.close();
+    this.clear();
   }
 
   /**
@@ -73,24 +60,28 @@ export class SubscriptionSet {
    * @param cursor where the live stream is, or the last one came to; `null` before the first
    */
   demand(cursor: string | null): Demand {
-    const waiting = this.#isOneByOne ? this.#waiting().slice(0, 1) : this.#waiting();
-    const fresh = waiting.filter(({ position }) => position.cursor === null);
-    const admitted = [...this.#all].filter(({ isAdmitted }) => isAdmitted);
-    if (cursor === null && fresh.length > 0) return demandOf([...admitted, ...fresh], null);
-
-    let start = new ResumePoint(cursor ?? waiting[0]?.position.cursor ?? null);
-    let joining = waiting.filter(
-      ({ position }) => position.cursor === null || start.isComparable(position.cursor),
-    );
-    if (joining.length === 0 && waiting[0] !== undefined) {
+    const waiting = this.#isOneByOne ? this.#waiting.slice(0, 1) : this.#waiting;
+    const [first] = waiting;
+    // Somebody who has seen nothing is let in where the stream is, and begins it where there is none.
+    const isFresh = ({ position }: Subscriber): boolean => position.cursor === null;
+    const from = cursor ?? (waiting.some(isFresh) ? null : first?.position.cursor);
+    let start = new ResumePoint(from ?? null);
+    let joining = waiting.filter((one) => isFresh(one) || hasOrder(start, one.position.cursor));
+    if (joining.length === 0 && first !== undefined) {
       // Of another epoch than the stream: the service will tell it of its gap, and the others have come further.
-      joining = [waiting[0]];
-      start = waiting[0].position;
+      joining = [first];
+      start = first.position;
     }
     for (const { position } of joining) {
-      if (position.cursor !== null && start.isBeyond(position.cursor)) start = position;
+      if (start.distanceTo(position.cursor) < 0) start = position;
     }
-    return demandOf([...admitted, ...joining], start.cursor);
+    const subscribers = [...[...this].filter(({ isAdmitted }) => isAdmitted), ...joining];
+    return {
+      subscribers,
+      topics: join(subscribers, 'topics'),
+      types: join(subscribers, 'types'),
+      lastEventId: start.cursor,
+    };
   }
 
   /**
@@ -105,7 +96,7 @@ export class SubscriptionSet {
   ): void {
     this.#see(seen);
     for (const subscriber of demand.subscribers) {
-      if (!subscriber.isAdmitted && this.#all.has(subscriber)) subscriber.admit(connected, cursor);
+      if (!subscriber.isAdmitted && this.has(subscriber)) subscriber.admit(connected, cursor);
     }
     if (!this.hasWaiting) this.#isOneByOne = false;
   }
@@ -113,29 +104,23 @@ export class SubscriptionSet {
   /** The stream has ended, having come to `seen`. */
   leave(seen: string | null, willReconnect: boolean): void {
     this.#see(seen);
-    for (const subscriber of this.#all) subscriber.leave(willReconnect);
+    for (const subscriber of this) subscriber.leave(willReconnect);
   }
 
   onEvent(event: RealtimeEvent, cursor: string): void {
-    const context = { cursor };
-    for (const subscriber of this.#all) subscriber.onEvent(event, context);
+    for (const subscriber of this) subscriber.onEvent(event, cursor);
   }
 
   onGap(gap: StreamGap, cursor: string): void {
-    for (const subscriber of this.#all) subscriber.onGap(gap, cursor);
+    for (const subscriber of this) subscriber.onGap(gap, cursor);
   }
 
-  /** Tells everybody of an error, but for those who were refused: they have been told. */
-  onError(error: RealtimeError): void {
-    this.#tell(
-      [...this.#all].filter(({ isRefused }) => !isRefused),
-      error,
-    );
-  }
-
-  /** Tells of an error of a stream that is to take the place of the live one those who wait for it. */
-  onErrorOfNext(error: RealtimeError): void {
-    this.#tell(this.#waiting(), error);
+  /**
+   * Tells of an error. Those who were refused have been told already.
+   * @param isOfNext whether it is of a stream that is to take the place of the live one: concerns those who wait for it
+   */
+  onError(error: RealtimeError, isOfNext = false): void {
+    this.#tell(isOfNext ? this.#waiting : this.#allowed, error);
   }
 
   /**
@@ -144,29 +129,32 @@ export class SubscriptionSet {
    */
   isolate({ subscribers }: Demand, error: RealtimeError): boolean {
     const newcomers = subscribers.filter((subscriber) => !subscriber.isAdmitted);
-    const [newcomer] = newcomers;
+    const [newcomer, another] = newcomers;
     if (newcomer === undefined) return false;
-    if (newcomers.length > 1) {
+    if (another !== undefined) {
       this.#isOneByOne = true;
-      return this.hasDemand;
+    } else if (this.has(newcomer)) {
+      if (this.size === 1) return false;
+      this.#isOneByOne = true;
+      newcomer.refusal = withRetry(error, false);
+      this.#tell(newcomers, newcomer.refusal);
     }
-    // It went while the service was asked: what is refused concerns nobody any more.
-    if (!this.#all.has(newcomer)) return this.hasDemand;
-    if (this.size === 1) return false;
-    this.#isOneByOne = true;
-    newcomer.refusal = withRetry(error, false);
-    this.#tell(newcomers, newcomer.refusal);
+    // Else it went while the service was asked: what is refused concerns nobody any more.
     return this.hasDemand;
   }
 
   /** Gives those who were refused another chance, with another token. */
   forgive(): void {
     this.#isOneByOne = false;
-    for (const subscriber of this.#all) subscriber.refusal = null;
+    for (const subscriber of this) subscriber.refusal = null;
   }
 
-  #waiting(): Subscriber[] {
-    return [...this.#all].filter(({ isAdmitted, isRefused }) => !isAdmitted && !isRefused);
+  get #allowed(): Subscriber[] {
+    return [...this].filter(({ refusal }) => refusal === null);
+  }
+
+  get #waiting(): Subscriber[] {
+    return this.#allowed.filter(({ isAdmitted }) => !isAdmitted);
   }
 
   #tell(concerned: readonly Subscriber[], error: RealtimeError): void {
@@ -177,30 +165,24 @@ export class SubscriptionSet {
   /** All that the stream carried has been seen by those whom it carried it for. */
   #see(cursor: string | null): void {
     if (cursor === null) return;
-    for (const { isAdmitted, position } of this.#all) {
+    for (const { isAdmitted, position } of this) {
       // A stream that begins with a gap stands in another epoch until it has told of it.
-      if (isAdmitted && position.isComparable(cursor)) position.advance(cursor);
+      if (isAdmitted && hasOrder(position, cursor)) position.advance(cursor);
     }
   }
 }
 
-function demandOf(subscribers: readonly Subscriber[], lastEventId: string | null): Demand {
-  return {
-    subscribers,
-    topics: join(subscribers.map(({ options }) => options.topics)),
-    types: join(subscribers.map(({ options }) => options.types)),
-    lastEventId,
-  };
+/** Whether a point and a cursor are of one epoch. */
+function hasOrder(point: ResumePoint, cursor: string | null): boolean {
+  return !Number.isNaN(point.distanceTo(cursor));
 }
 
 /** One list for several; empty (all) where one of them asks for all, or where they are too long for an address. */
-function join(lists: readonly (readonly string[] | undefined)[]): readonly string[] {
-  const joined = new Set<string>();
-  for (const list of lists) {
-    if (list === undefined) return [];
-    for (const pattern of list) joined.add(pattern);
-  }
+function join(subscribers: readonly Subscriber[], name: 'topics' | 'types'): readonly string[] {
+  // No pattern is empty: that stands for all.
+  const patterns = new Set(subscribers.flatMap(({ options }) => options[name] ?? ''));
+  const list = [...patterns].sort();
   const isTooLong =
-    joined.size > MAX_PATTERNS || encodeURIComponent([...joined].join()).length > MAX_LIST_LENGTH;
-  return isTooLong ? [] : [...joined].sort();
+    list.length > MAX_PATTERNS || encodeURIComponent(list.join()).length > MAX_LIST_LENGTH;
+  return isTooLong || patterns.has('') ? [] : list;
 }

@@ -25,8 +25,13 @@ import {
   streamTokenAnswer,
 } from '../../test/support/fault-server.js';
 import { type RunOptions, runStream, TOKEN } from '../../test/support/run-stream.js';
+import { StaticToken } from '../auth/static-token.js';
+import { TokenManager } from '../auth/token-manager.js';
+import { DEFAULT_BACKOFF } from '../connection/backoff.js';
+import { Retry } from '../connection/retry.js';
 import { Stream } from '../connection/stream.js';
 import { type FetchLike, platformFetch } from '../http/fetch-like.js';
+import { SubscriptionSet } from '../subscription/subscription-set.js';
 import { openEventSource as openNative } from './event-source/native.js';
 import {
   EventSourceTransport,
@@ -240,31 +245,23 @@ describe('a stream over an EventSource that shows no heartbeats', () => {
     try {
       let running: Promise<unknown> = Promise.resolve();
       await new Promise<void>((onConnected) => {
+        const open = (url: string) => new EventSource(url);
         const stream = new Stream(
           {
-            endpoint: server.endpoint('stall'),
+            endpoint: () => server.endpoint('stall'),
             workspace: 'acme',
-            token: TOKEN,
-            topics: [],
-            types: [],
-            lastEventId: null,
+            transport: new EventSourceTransport({ fetch: platformFetch, queryToken: false, open }),
+            tokens: new TokenManager(new StaticToken(TOKEN), nothing),
+            subscriptions: new SubscriptionSet(nothing),
+            retry: new Retry(DEFAULT_BACKOFF, 1),
+            heartbeatTimeoutMs: 1_000,
           },
-          1_000,
-          {
-            onServerTime: nothing,
-            onActivity: nothing,
-            onConnected: () => onConnected(),
-            onEvent: nothing,
-            onGap: nothing,
-            onTokenExpiring: nothing,
-            onRetry: nothing,
-          },
+          { value: TOKEN },
+          { subscribers: [], topics: [], types: [], lastEventId: null },
           calledOff.signal,
+          () => onConnected(),
         );
-        const open = (url: string) => new EventSource(url);
-        running = stream.run(
-          new EventSourceTransport({ fetch: platformFetch, queryToken: false, open }),
-        );
+        running = stream.run();
       });
       jest.advanceTimersByTime(3_600_000);
       const reason = new Error('enough');

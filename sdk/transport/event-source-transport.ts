@@ -10,8 +10,10 @@ import { untilAborted } from '../abort-scope.js';
 import { RealtimeError } from '../errors.js';
 import type { FetchLike } from '../http/fetch-like.js';
 import { parseJsonObject, readText } from '../http/response-body.js';
+import { redact } from '../redact.js';
 import type { OpenEventSource } from './event-source/event-source-like.js';
 import { WatchedRequest } from './event-source/watched-request.js';
+import { readRefusal } from './refusal.js';
 import { streamAddress } from './stream-address.js';
 import type { StreamListener, StreamRequest, Transport } from './transport.js';
 import { TransportRun } from './transport-run.js';
@@ -57,7 +59,10 @@ export class EventSourceTransport implements Transport {
     try {
       const tokenParameter = await this.#tokenParameter(request, run);
       // Whatever fails from here on may quote the address, where a token is written otherwise.
-      run.hide(...Object.values(tokenParameter), new URLSearchParams(tokenParameter).toString());
+      run.secrets.push(
+        ...Object.values(tokenParameter),
+        new URLSearchParams(tokenParameter).toString(),
+      );
       const address = streamAddress(request, {
         ...tokenParameter,
         [PARAMETERS.errors]: 'stream',
@@ -80,7 +85,7 @@ export class EventSourceTransport implements Transport {
       accept: CONTENT_TYPES.json,
       authorization: `Bearer ${token}`,
     });
-    if (response.status !== 201) throw await run.refusal(response);
+    if (response.status !== 201) throw await readRefusal(response, run.signal, run.secrets);
     const text = await readText(response, run.signal);
     if (text === '') {
       throw new RealtimeError('NETWORK_ERROR', { message: 'The stream token did not arrive' });
@@ -125,7 +130,7 @@ function frameOf({ type, data, lastEventId }: MessageEvent<string>, run: Transpo
     ...(lastEventId !== '' && { id: lastEventId }),
     ...(type !== 'message' && { event: type }),
     // A service may repeat what it was asked with.
-    data: type === 'stream.error' ? run.redact(data) : data,
+    data: type === 'stream.error' ? redact(data, run.secrets) : data,
   };
 }
 

@@ -1,4 +1,4 @@
-import { CONTENT_TYPES } from '@sluice/protocol';
+import { EVENT_STREAM_TYPE } from '@sluice/protocol';
 import type { FetchLike } from '../http/fetch-like.js';
 import { readChunks } from '../http/response-body.js';
 import { FrameReader } from './frame-reader.js';
@@ -19,7 +19,7 @@ export class FetchTransport implements Transport {
     const run = new TransportRun(this.#fetch, token, listener, signal);
     try {
       const { body } = await run.askForStream(streamAddress(request), {
-        accept: CONTENT_TYPES.eventStream,
+        accept: EVENT_STREAM_TYPE,
         authorization: `Bearer ${token}`,
         ...(lastEventId !== null && { 'last-event-id': lastEventId }),
       });

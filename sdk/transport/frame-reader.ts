@@ -13,13 +13,10 @@ const LINE_BREAK = /\r\n|\r|\n/;
  */
 export class FrameReader {
   readonly #maxLength: number;
-  /** The beginning of a line whose end has not come yet. In pieces: joining at each chunk would cost the square. */
-  #partial: string[] = [];
-  #partialLength = 0;
+  /** The beginning of a line whose end has not come yet. */
+  #partial = '';
   #endedInCr = false;
-  #frame: { id?: string; event?: string; retry?: number } = {};
-  #data: string[] = [];
-  #dataLength = 0;
+  #frame: { id?: string; event?: string; data?: string; retry?: number } = {};
 
   /** @param maxLength most characters of one line, and of the data of one frame */
   constructor(maxLength = MAX_FRAME_LENGTH) {
@@ -33,59 +30,44 @@ export class FrameReader {
   *feed(text: string): Generator<Frame, void, undefined> {
     if (text === '') return;
     // CRLF that was cut in two: the CR has ended the line already.
-    const rest = this.#endedInCr && text.startsWith('\n') ? text.slice(1) : text;
+    const rest = this.#endedInCr ? text.replace(/^\n/, '') : text;
     this.#endedInCr = text.endsWith('\r');
     const lines = rest.split(LINE_BREAK);
+    // Only what is new is searched: looking at the whole beginning again for each chunk would cost the square.
+    lines[0] = this.#partial + lines[0];
     const partial = lines.pop() as string;
-    for (const end of lines) {
-      const line = this.#partial.join('') + end;
-      this.#partial = [];
-      this.#partialLength = 0;
+    for (const line of lines) {
       if (line === '') yield* this.#dispatch();
       else this.#take(line);
     }
-    this.#partial.push(partial);
-    this.#partialLength += partial.length;
-    this.#checkLength();
+    this.#partial = this.#bounded(partial);
   }
 
   #take(line: string): void {
-    const colon = line.indexOf(':');
-    if (colon === 0) return;
-    const field = colon < 0 ? line : line.slice(0, colon);
-    const value = colon < 0 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);
+    // A comment is a field without a name.
+    const field = line.split(':', 1)[0] as string;
+    const value = line.slice(field.length + 1).replace(/^ /, '');
+    const frame = this.#frame;
     if (field === 'data') {
-      this.#data.push(value);
-      this.#dataLength += value.length + 1;
-      this.#checkLength();
+      frame.data = this.#bounded(frame.data === undefined ? value : `${frame.data}\n${value}`);
     } else if (field === 'event') {
-      this.#frame.event = value;
+      frame.event = value;
     } else if (field === 'id' && !value.includes('\0')) {
-      this.#frame.id = value;
-    } else if (field === 'retry' && /^[0-9]+$/.test(value)) {
-      this.#frame.retry = Number(value);
+      frame.id = value;
+    } else if (field === 'retry' && /^\d+$/.test(value)) {
+      frame.retry = Number(value);
     }
   }
 
   *#dispatch(): Generator<Frame, void, undefined> {
-    const { id, event, retry } = this.#frame;
-    const data = this.#data;
+    const { event, ...frame } = this.#frame;
     this.#frame = {};
-    this.#data = [];
-    this.#dataLength = 0;
-    if (data.length === 0 && id === undefined && retry === undefined) return;
-    yield {
-      ...(id !== undefined && { id }),
-      ...(event && { event }),
-      ...(data.length > 0 && { data: data.join('\n') }),
-      ...(retry !== undefined && { retry }),
-    };
+    if (Object.keys(frame).length > 0) yield event ? { event, ...frame } : frame;
   }
 
-  #checkLength(): void {
-    if (this.#partialLength > this.#maxLength || this.#dataLength > this.#maxLength) {
-      throw frameTooLong(this.#maxLength);
-    }
+  #bounded(text: string): string {
+    if (text.length > this.#maxLength) throw frameTooLong(this.#maxLength);
+    return text;
   }
 }
 

@@ -43,4 +43,21 @@ describe('a transport that is loaded late', () => {
     calledOff.abort(reason);
     expect((await running).error).toBe(reason);
   });
+
+  it('is one transport, however often it was loaded, which rests once it is there', async () => {
+    const rest = jest.fn();
+    const made: Transport[] = [];
+    const load = async (): Promise<Transport> => {
+      const transport = { run: jest.fn(loaded.run), rest };
+      made.push(transport);
+      return transport;
+    };
+    const transport = lazyTransport(load);
+    transport.rest?.();
+    expect(rest).not.toHaveBeenCalled();
+    await Promise.all([run(transport), run(transport)]);
+    expect(made.map((one) => jest.mocked(one.run).mock.calls.length)).toEqual([2, 0]);
+    transport.rest?.();
+    expect(rest).toHaveBeenCalledTimes(1);
+  });
 });

@@ -7,6 +7,7 @@ import type { Transport } from './transport.js';
  * is tried again with the next stream.
  */
 export function lazyTransport(load: () => Promise<Transport>): Transport {
+  let loaded: Transport | null = null;
   return {
     async run(request, listener, signal) {
       const transport = await untilAborted(load(), signal).catch((cause: unknown) => {
@@ -16,7 +17,10 @@ export function lazyTransport(load: () => Promise<Transport>): Transport {
           cause,
         });
       });
-      await transport.run(request, listener, signal);
+      // Two streams may have begun to load it: one of them takes over from the other, in one transport.
+      loaded ??= transport;
+      await loaded.run(request, listener, signal);
     },
+    rest: () => loaded?.rest?.(),
   };
 }

@@ -2,7 +2,7 @@ import type { Frame } from '@sluice/protocol';
 import { AbortScope, untilAborted } from '../abort-scope.js';
 import { RealtimeError } from '../errors.js';
 import type { FetchLike, FetchLikeInit, FetchLikeResponse } from '../http/fetch-like.js';
-import { redact, redactedCause } from '../redact.js';
+import { redactedCause } from '../redact.js';
 import { isEventStream, readRefusal } from './refusal.js';
 import type { StreamListener } from './transport.js';
 
@@ -11,7 +11,10 @@ export class TransportRun {
   readonly #fetch: FetchLike;
   readonly #listener: StreamListener;
   readonly #scope: AbortScope;
-  readonly #secrets: string[];
+  /** Aborts when this run is over, with the error that it ends with. */
+  readonly signal: AbortSignal;
+  /** What no error may hold. Whoever learns another secret adds it. */
+  readonly secrets: string[];
 
   /** @throws the reason of `signal` if that has aborted already. */
   constructor(fetch: FetchLike, token: string, listener: StreamListener, signal: AbortSignal) {
@@ -19,21 +22,8 @@ export class TransportRun {
     this.#fetch = fetch;
     this.#listener = listener;
     this.#scope = new AbortScope(signal);
-    this.#secrets = [token];
-  }
-
-  /** Aborts when this run is over, with the error that it ends with. */
-  get signal(): AbortSignal {
-    return this.#scope.signal;
-  }
-
-  /** Keeps further secrets out of every error. */
-  hide(...secrets: readonly string[]): void {
-    this.#secrets.push(...secrets);
-  }
-
-  redact(text: string): string {
-    return redact(text, this.#secrets);
+    this.signal = this.#scope.signal;
+    this.secrets = [token];
   }
 
   /** The head of the answer, whatever its status. A redirect is not followed: it would carry the token elsewhere. */
@@ -53,20 +43,16 @@ export class TransportRun {
     });
     const response = await untilAborted(answer, signal);
     const serverTimeMs = Date.parse(response.headers.get('date') ?? '');
-    if (!Number.isNaN(serverTimeMs)) this.#listener.onServerTime(serverTimeMs);
+    if (serverTimeMs > 0) this.#listener.onServerTime(serverTimeMs);
     return response;
   }
 
   /** As `ask`, for a stream; only a stream is an answer then. */
   async askForStream(url: string, headers: Record<string, string>): Promise<FetchLikeResponse> {
     const response = await this.ask('GET', url, headers);
-    if (!isEventStream(response)) throw await this.refusal(response);
+    if (!isEventStream(response)) throw await readRefusal(response, this.signal, this.secrets);
     this.#listener.onActivity();
     return response;
-  }
-
-  refusal(response: FetchLikeResponse): Promise<RealtimeError> {
-    return readRefusal(response, this.signal, this.#secrets);
   }
 
   onActivity(): void {
@@ -92,7 +78,7 @@ export class TransportRun {
   reasonOf(error: unknown): unknown {
     if (this.signal.aborted) return this.signal.reason;
     if (error instanceof RealtimeError) return error;
-    return new RealtimeError('NETWORK_ERROR', { cause: redactedCause(error, this.#secrets) });
+    return new RealtimeError('NETWORK_ERROR', { cause: redactedCause(error, this.secrets) });
   }
 
   /** Leaves nothing behind. */

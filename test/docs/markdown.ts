@@ -9,11 +9,11 @@ export function readDocument(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');
 }
 
-/** README.md, as soon as it is there, and every page of docs/. */
+/** The README files, and every page of docs/. */
 export function documentPaths(): readonly string[] {
   const readme = readdirSync(ROOT).filter((name) => name === 'README.md');
   const pages = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'));
-  return [...readme, ...pages.map((name) => `docs/${name}`)];
+  return [...readme, 'sdk/README.md', ...pages.map((name) => `docs/${name}`)];
 }
 
 export interface CodeBlock {

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { transform } from 'esbuild';
+import { transformSync } from 'esbuild';
 import { publish } from '../support/playground.js';
 import { type RunningScript, runScript } from '../support/run-script.js';
 import { Service } from '../support/service.js';
@@ -63,7 +63,7 @@ describe('the examples of docs/sdk.md, run as they are', () => {
   async function runExample(code: string, line: number): Promise<RunningScript> {
     const { port } = backend.address() as AddressInfo;
     const file = join(folder, `line-${line}.mjs`);
-    await writeFile(file, await runnable(code, port));
+    await writeFile(file, runnable(code, port));
     return runScript(file, {
       STAGE_ENDPOINT: service.url,
       STAGE_BACKEND: `http://127.0.0.1:${port}`,
@@ -74,8 +74,8 @@ describe('the examples of docs/sdk.md, run as they are', () => {
   }
 
   /** The example for this service and this backend, behind the stage that it stands on. */
-  async function runnable(code: string, port: number): Promise<string> {
-    const plain = await transform(code, {
+  function runnable(code: string, port: number): string {
+    const plain = transformSync(code, {
       loader: 'tsx',
       jsx: 'automatic',
       format: 'esm',

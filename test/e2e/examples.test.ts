@@ -48,8 +48,7 @@ describeWith('chromium', 'the example in a plain page', (path) => {
     const secret = await addServiceAccount(ACCOUNT, service);
     await using example = runScript('examples/browser/serve.js', {
       SLUICE_URL: service.url,
-      SLUICE_CLIENT_ID: ACCOUNT,
-      SLUICE_CLIENT_SECRET: secret,
+      DATA_DIR: service.dataDir,
       PORT: String(port),
     });
     await example.lines.find((line) => line.startsWith('The page is at'));

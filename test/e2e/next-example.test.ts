@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type AuthActionRequest, RealtimeClient } from '@sluice/sdk';
 import { publish } from '../support/playground.js';
 import { Service } from '../support/service.js';
@@ -22,22 +22,14 @@ describe('the server action of the example for Next.js', () => {
   beforeAll(async () => {
     service = await Service.start();
     secret = await addServiceAccount(ACCOUNT, service);
+    process.env['DATA_DIR'] = service.dataDir;
   });
-  afterEach(() => {
-    for (const name of ['URL', 'CLIENT_ID', 'CLIENT_SECRET']) delete process.env[`SLUICE_${name}`];
+  afterAll(async () => {
+    delete process.env['DATA_DIR'];
+    await service[Symbol.asyncDispose]();
   });
-  afterAll(() => service[Symbol.asyncDispose]());
-
-  function configure(clientSecret: string): void {
-    Object.assign(process.env, {
-      SLUICE_URL: service.url,
-      SLUICE_CLIENT_ID: ACCOUNT,
-      SLUICE_CLIENT_SECRET: clientSecret,
-    });
-  }
 
   it('gives a client the token that it subscribes with', async () => {
-    configure(secret);
     const seen = new SubscriptionRecorder();
     const client = new RealtimeClient({
       endpoint: service.url,
@@ -54,18 +46,13 @@ describe('the server action of the example for Next.js', () => {
       await publish(service.url, token, [{ topic: 'orders', type: 'order.created' }]);
       await seen.until(({ events }) => events.length === 1);
       expect(seen.events).toMatchObject([{ type: 'order.created' }]);
+      expect(seen.connected).toMatchObject([{ subject: 'alice' }]);
     } finally {
       client.close();
     }
   });
 
   it('gives nobody a token for a workspace that is not theirs', async () => {
-    configure(secret);
     expect(await realtimeToken({ ...REQUEST, workspace: 'other' })).toBeNull();
-  });
-
-  it('fails without telling why where the account is not taken', async () => {
-    configure('wrong');
-    await expect(realtimeToken(REQUEST)).rejects.toThrow(/^the service gave no token: 401$/);
   });
 });

@@ -19,8 +19,7 @@ describeWith('chromium', 'the example in React, in Chromium', (path) => {
     await using example = runScript('examples/react/serve.js', {
       PORT: String(port),
       SLUICE_URL: service.url,
-      SLUICE_CLIENT_ID: ACCOUNT,
-      SLUICE_CLIENT_SECRET: secret,
+      DATA_DIR: service.dataDir,
     });
     await example.lines.find((line) => line.includes(origin));
     await using browser = await launchBrowser('chromium', path);

@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
-import { build } from 'esbuild';
+import { buildSync } from 'esbuild';
 import type { Page } from 'puppeteer-core';
 import { launchBrowser, type TestBrowser } from '../support/browsers.js';
 import { Inbox } from '../support/inbox.js';
@@ -56,7 +56,7 @@ describeWith('chromium', 'the tabs of one origin in Chromium', (path) => {
   let published: number;
 
   beforeAll(async () => {
-    sdk = await bundleSdk();
+    sdk = bundleSdk();
     browser = await launchBrowser('chromium', path);
     playground = await startPlayground();
   }, 60_000);
@@ -222,8 +222,8 @@ describeWith('chromium', 'the tabs of one origin in Chromium', (path) => {
   }, 60_000);
 });
 
-async function bundleSdk(): Promise<string> {
-  const { outputFiles } = await build({
+function bundleSdk(): string {
+  const { outputFiles } = buildSync({
     stdin: { contents: `export * from '@sluice/sdk';`, resolveDir: import.meta.dirname },
     bundle: true,
     format: 'esm',

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { describe, expect, it } from '@jest/globals';
-import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { type BuildOptions, build, type Plugin, stop } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -33,6 +33,8 @@ async function modulesFor(contents: string, options: BuildOptions = {}): Promise
     bytesInOutput > 0 && path !== '<stdin>' ? [path] : [],
   );
 }
+
+afterAll(() => stop());
 
 describe('a bundler', () => {
   it('takes no client along with the helpers for tokens', async () => {

@@ -1,36 +1,27 @@
 'use server';
 
 import type { AuthActionRequest } from '@sluice/sdk';
+import { createTokenIssuer, type TokenIssuer, type TokenResponse } from '@sluice/server';
 import { currentUser } from './session';
 
-/** What `POST /auth/token` answers. */
-interface Token {
-  readonly token: string;
-  readonly expiresAt: string;
-}
+let issuer: TokenIssuer | undefined;
 
 /**
  * A token for whoever is signed in; `null` for everybody else. An action is an address that anybody may call with
  * anything, so nothing that comes from there is taken on trust.
  */
-export async function realtimeToken({ workspace }: AuthActionRequest): Promise<Token | null> {
+export async function realtimeToken({
+  workspace,
+}: AuthActionRequest): Promise<TokenResponse | null> {
   const user = await currentUser();
   if (user === null || !user.workspaces.includes(workspace)) return null;
 
-  const { SLUICE_CLIENT_ID, SLUICE_CLIENT_SECRET, SLUICE_URL, NEXT_PUBLIC_SLUICE_URL } =
-    process.env;
-  const answer = await fetch(`${SLUICE_URL ?? NEXT_PUBLIC_SLUICE_URL}/auth/token`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      applicationId: SLUICE_CLIENT_ID,
-      clientSecret: SLUICE_CLIENT_SECRET,
-      permissions: ['subscribe'],
-      workspace,
-      expiresIn: 300,
-    }),
-    cache: 'no-store',
+  issuer ??= createTokenIssuer({ settings: process.env });
+  return await issuer.generateTokenResponse({
+    clientId: 'web',
+    subject: user.id,
+    workspace,
+    permissions: ['subscribe'],
+    expiresIn: 300,
   });
-  if (!answer.ok) throw new Error(`the service gave no token: ${answer.status}`);
-  return (await answer.json()) as Token;
 }

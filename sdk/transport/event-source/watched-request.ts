@@ -1,4 +1,4 @@
-import { CONTENT_TYPES } from '@sluice/protocol';
+import { EVENT_STREAM_TYPE } from '@sluice/protocol';
 import type { FetchLikeBody, FetchLikeResponse } from '../../http/fetch-like.js';
 import { readChunks } from '../../http/response-body.js';
 import { frameTooLong, MAX_FRAME_LENGTH } from '../frame-reader.js';
@@ -16,7 +16,7 @@ export class WatchedRequest {
   async ask(address: string): Promise<FetchLikeResponse> {
     return this.#watch(async () => {
       const { status, headers, body } = await this.#run.askForStream(address, {
-        accept: CONTENT_TYPES.eventStream,
+        accept: EVENT_STREAM_TYPE,
       });
       return { status, headers, body: body && this.#watched(body) };
     });

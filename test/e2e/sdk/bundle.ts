@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { buildSync } from 'esbuild';
 
 /**
  * The scenarios as one script. The page's holds the built SDK, as a bundler takes it by the `browser` condition; the one for
  * Node leaves the packages to Node, which finds them by the `node` condition.
  */
-export async function bundleSuite(place: 'node' | 'page'): Promise<string> {
-  const { outputFiles } = await build({
+export function bundleSuite(place: 'node' | 'page'): string {
+  const { outputFiles } = buildSync({
     entryPoints: [join(import.meta.dirname, `in-${place}.ts`)],
     bundle: true,
     format: 'esm',

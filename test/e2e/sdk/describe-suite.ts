@@ -5,7 +5,7 @@ import type { Outcome, Place, TransportName } from './scenario.js';
 import { SCENARIOS } from './scenarios.js';
 
 const TRANSPORTS: readonly TransportName[] = ['fetch', 'eventsource'];
-const SCENARIO_DEADLINE_MS = 30_000;
+const SCENARIO_DEADLINE_MS = 70_000;
 const START_DEADLINE_MS = 60_000;
 
 /** What a test file adds of its own, once the scenarios are over. */

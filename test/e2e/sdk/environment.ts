@@ -9,7 +9,7 @@ export interface Environment extends AsyncDisposable {
   complaints(): Promise<readonly string[]>;
 }
 
-const DEADLINE_MS = 25_000;
+const DEADLINE_MS = 60_000;
 
 /** The outcome, or the word that it did not come: an environment that hangs must not hold up the others. */
 export async function inTime(outcome: Promise<Outcome>): Promise<Outcome> {

@@ -71,7 +71,7 @@ const OTHER_PAGE = '<!doctype html><title>elsewhere</title>';
 
 /** Serves the page with the scenarios, another page, and the faults. */
 async function startSite(): Promise<Listening> {
-  const script = await bundleSuite('page');
+  const script = bundleSuite('page');
   return await listen((incoming, response) => {
     const { url = '' } = incoming;
     if (url.startsWith('/faults/')) playFault(url.split('/')[2] ?? '', incoming, response);

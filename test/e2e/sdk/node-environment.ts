@@ -28,7 +28,7 @@ interface Played {
 export async function startNodeEnvironment(nodeBinary: string): Promise<NodeEnvironment> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-suite-'));
   const script = join(folder, 'suite.mjs');
-  await writeFile(script, await bundleSuite('node'));
+  await writeFile(script, bundleSuite('node'));
   // Where Node looks for packages.
   await symlink(NODE_MODULES, join(folder, 'node_modules'));
   const child = fork(script, [], {

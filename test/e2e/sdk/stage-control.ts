@@ -6,7 +6,7 @@ import type { Control, ServiceAccount, StreamReport, TokenWish } from './control
 import type { StreamDoor, Tally } from './stream-door.js';
 
 /** Between the events of a flow, so that it is neither a trickle nor a flood. */
-const FLOW_PAUSE_MS = 10;
+const FLOW_PAUSE_MS = 40;
 const HOUR_SECONDS = 3_600;
 
 /** The control of one scenario, on the tests' side. */
