@@ -77,4 +77,18 @@ describe('a scope', () => {
     await pause(10, outer.signal);
     expect([jest.getTimerCount(), listeners()]).toEqual([0, 0]);
   });
+
+  it.each([Number.POSITIVE_INFINITY, Number.NaN, 2 ** 40])(
+    'pauses for five minutes where it is to be %d ms',
+    async (ms) => {
+      let isOver = false;
+      const whole = pause(ms, outer.signal).then(() => {
+        isOver = true;
+      });
+      await jest.advanceTimersByTimeAsync(299_999);
+      expect(isOver).toBe(false);
+      await jest.advanceTimersByTimeAsync(1);
+      await whole;
+    },
+  );
 });

@@ -1,3 +1,5 @@
+import { MAX_WAIT_MS } from './connection/backoff.js';
+
 /**
  * A piece of work that can be called off: by whoever started it (`outer`), by its own deadlines, or by itself. The
  * reason of the abort is the error that the work ends with. `end()` leaves no timer and no listener behind.
@@ -48,10 +50,10 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   });
 }
 
-/** Resolves after `ms`, or when `signal` aborts. */
+/** Resolves after `ms`, five minutes at most, or when `signal` aborts. A timer takes a time that is no number for none. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   const scope = new AbortScope(signal);
-  scope.abortAfter(ms, () => null);
+  scope.abortAfter(ms <= MAX_WAIT_MS ? ms : MAX_WAIT_MS, () => null);
   await untilAborted(new Promise(() => {}), scope.signal).catch(() => {});
   scope.end();
 }

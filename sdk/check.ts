@@ -8,7 +8,12 @@ export function checkCallback<Name extends string>(
   options: { readonly [name in Name]?: unknown },
   name: Name,
 ): void {
-  check(name, /^(function|undefined)$/.test(typeof options[name]), 'a function');
+  checkType(name, options[name], 'function');
+}
+
+/** @throws TypeError, unless `value` is left out or of this type. */
+export function checkType(name: string, value: unknown, type: 'function' | 'boolean'): void {
+  check(name, [type, 'undefined'].includes(typeof value), `a ${type}`);
 }
 
 /** @throws TypeError */

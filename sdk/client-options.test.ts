@@ -36,7 +36,24 @@ describe('the options of a client', () => {
       { token: 't', backoff: { baseMs: 60_000 } },
     ],
     [/"backoff" must be left out/, { token: 't', backoff: {}, retryBackoff: {} }],
-    [/"backoff.ceilMs"/, { token: 't', retryBackoff: { ceilSeconds: 301 } }],
+    [/"backoff" must be an object/, { token: 't', backoff: null }],
+    [/"retryBackoff" must be an object/, { token: 't', retryBackoff: null }],
+    [
+      /"retryBackoff.ceilSeconds" must be a number above 0, at most 300/,
+      { token: 't', retryBackoff: { ceilSeconds: 301 } },
+    ],
+    [
+      /"retryBackoff.baseSeconds" must be a number above 0, at most 2/,
+      { token: 't', retryBackoff: { baseSeconds: 3, ceilSeconds: 2 } },
+    ],
+    [/"suspendWhenHidden" must be a boolean/, { token: 't', suspendWhenHidden: 'yes' }],
+    [/"queryToken" must be a boolean/, { token: 't', queryToken: null }],
+    [/"signal" must be an AbortSignal/, { token: 't', signal: {} }],
+    [/"crossTabKey" must be/, { token: 't', crossTabKey: 'ann' }],
+    [/"crossTabKey" must be/, { token: 't', crossTab: 'shared', crossTabKey: '' }],
+    [/"crossTabKey" must be/, { token: 't', crossTab: 'shared', crossTabKey: 'x'.repeat(257) }],
+    [/"crossTabKey" must be/, { token: 't', crossTab: 'shared', crossTabKey: 7 }],
+    [/"getToken" must be a function or a bearer token/, { getToken: 5 }],
     [/"maxAttempts"/, { token: 't', maxAttempts: 0 }],
     [/"transport"/, { token: 't', transport: 'websocket' }],
     [/"crossTab"/, { token: 't', crossTab: true }],
@@ -69,6 +86,28 @@ describe('the options of a client', () => {
       showHidden: true,
     });
     expect(shown).not.toContain('hidden');
+  });
+
+  it('may be given as undefined, each that may be left out', () => {
+    const options: RealtimeClientOptions = {
+      ...WHERE,
+      transport: undefined,
+      queryToken: undefined,
+      crossTab: undefined,
+      crossTabKey: undefined,
+      fetch: undefined,
+      backoff: { baseMs: undefined, ceilMs: undefined },
+      retryBackoff: undefined,
+      maxAttempts: undefined,
+      heartbeatTimeoutMs: undefined,
+      suspendWhenHidden: undefined,
+      signal: undefined,
+      onError: undefined,
+      token: undefined,
+      getToken: () => ({ token: 't', expiresAt: undefined }),
+      authHeaders: undefined,
+    };
+    expect(new RealtimeClient(options).state).toBe('idle');
   });
 
   it('are held apart by their types', () => {

@@ -1,6 +1,6 @@
 import { isWorkspace } from '@sluice/protocol';
 import type { TokenOptions } from './auth/token-options.js';
-import { check, checkCallback, checkNumber } from './check.js';
+import { check, checkCallback, checkNumber, checkType } from './check.js';
 import { type Backoff, MAX_WAIT_MS } from './connection/backoff.js';
 import type { RealtimeError } from './errors.js';
 import { type FetchLike, platformFetch } from './http/fetch-like.js';
@@ -18,33 +18,42 @@ export interface ConnectOptions {
    * What carries the stream. `fetch`: the token travels in a header. `eventsource`: the platform's EventSource (in Node
    * that of the package `eventsource`), with a one-time stream token for each connection. Default: `fetch`.
    */
-  readonly transport?: 'fetch' | 'eventsource';
+  readonly transport?: 'fetch' | 'eventsource' | undefined;
   /**
    * Only with `eventsource`: sends the access token itself in the address, for services without stream tokens.
    * Addresses end up in logs. Default: false.
    */
-  readonly queryToken?: boolean;
+  readonly queryToken?: boolean | undefined;
   /** `shared`: the tabs of one origin share one stream and one token. Browsers only; elsewhere it does nothing. */
-  readonly crossTab?: 'shared';
+  readonly crossTab?: 'shared' | undefined;
+  /**
+   * Only with `crossTab`: tabs with another key do not share. Where the tabs of one origin may be signed in as different
+   * users, it tells these apart, as the id of the user does. Not a secret. 1 to 256 characters. Default: all tabs share.
+   */
+  readonly crossTabKey?: string | undefined;
   /** Default: the platform's `fetch`. It must honour `redirect: 'manual'`. */
-  readonly fetch?: FetchLike;
+  readonly fetch?: FetchLike | undefined;
   /** Pauses before new attempts, in milliseconds. Default: `{ baseMs: 500, ceilMs: 30_000 }`; both at most 300,000. */
-  readonly backoff?: Partial<Backoff>;
+  readonly backoff?:
+    | { readonly baseMs?: number | undefined; readonly ceilMs?: number | undefined }
+    | undefined;
   /** The same in seconds, in place of `backoff`. Default: `{ baseSeconds: 0.5, ceilSeconds: 30 }`. */
-  readonly retryBackoff?: { readonly baseSeconds?: number; readonly ceilSeconds?: number };
+  readonly retryBackoff?:
+    | { readonly baseSeconds?: number | undefined; readonly ceilSeconds?: number | undefined }
+    | undefined;
   /** Attempts in a row that may fail before the client gives up, and waits for `setToken` or `reconnect`. Default: no limit. */
-  readonly maxAttempts?: number;
+  readonly maxAttempts?: number | undefined;
   /**
    * Milliseconds of silence after which a stream is taken for dead and opened anew.
    * Default: 45,000, three heartbeats of the service; at most 300,000.
    */
-  readonly heartbeatTimeoutMs?: number;
+  readonly heartbeatTimeoutMs?: number | undefined;
   /** Whether the stream is closed while the page is hidden, and resumed when it is shown. Default: false. */
-  readonly suspendWhenHidden?: boolean;
+  readonly suspendWhenHidden?: boolean | undefined;
   /** Closes the client when it aborts. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** An error, once for the client, however many subscriptions it has. Called before theirs. */
-  readonly onError?: (error: RealtimeError) => void;
+  readonly onError?: ((error: RealtimeError) => void) | undefined;
 }
 
 /** The options after the check, with the defaults that are more than "no". */
@@ -58,7 +67,14 @@ export interface ClientSettings extends ConnectOptions {
 
 /** @throws TypeError that names the option at fault, never its value where that is a secret. */
 export function checkClientOptions(options: ConnectOptions): ClientSettings {
-  const { workspace, crossTab, transport = 'fetch', fetch = platformFetch } = options;
+  const {
+    workspace,
+    signal,
+    crossTab,
+    crossTabKey,
+    transport = 'fetch',
+    fetch = platformFetch,
+  } = options;
   const { maxAttempts = Number.POSITIVE_INFINITY, heartbeatTimeoutMs = 45_000 } = options;
   check(
     'workspace',
@@ -69,6 +85,15 @@ export function checkClientOptions(options: ConnectOptions): ClientSettings {
   checkCallback(options, 'onError');
   check('transport', /^(fetch|eventsource)$/.test(transport), '"fetch" or "eventsource"');
   check('crossTab', crossTab === undefined || crossTab === 'shared', '"shared"');
+  const isKey = crossTab && typeof crossTabKey === 'string' && /^.{1,256}$/s.test(crossTabKey);
+  check(
+    'crossTabKey',
+    crossTabKey === undefined || !!isKey,
+    '1 to 256 characters beside "crossTab"',
+  );
+  checkType('queryToken', options.queryToken, 'boolean');
+  checkType('suspendWhenHidden', options.suspendWhenHidden, 'boolean');
+  check('signal', !signal || 'addEventListener' in Object(signal), 'an AbortSignal');
   checkNumber('maxAttempts', maxAttempts, Number.POSITIVE_INFINITY);
   checkNumber('heartbeatTimeoutMs', heartbeatTimeoutMs, MAX_WAIT_MS);
   return {
@@ -105,7 +130,11 @@ export function checkUrl(name: string, value: unknown, base?: string): URL {
 
 function checkBackoff({ backoff, retryBackoff }: ConnectOptions): Backoff {
   check('backoff', !(backoff && retryBackoff), 'left out where there is "retryBackoff"');
+  check('backoff', backoff !== null, 'an object');
+  check('retryBackoff', retryBackoff !== null, 'an object');
   const { baseSeconds = 0.5, ceilSeconds = 30 } = retryBackoff ?? {};
+  checkNumber('retryBackoff.ceilSeconds', ceilSeconds, MAX_WAIT_MS / 1000);
+  checkNumber('retryBackoff.baseSeconds', baseSeconds, ceilSeconds);
   const { baseMs = baseSeconds * 1000, ceilMs = ceilSeconds * 1000 } = backoff ?? {};
   checkNumber('backoff.ceilMs', ceilMs, MAX_WAIT_MS);
   checkNumber('backoff.baseMs', baseMs, ceilMs);

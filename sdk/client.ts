@@ -33,9 +33,8 @@ const SHARED_TOKEN = 'shared';
 export class RealtimeClient {
   readonly #settings: ClientSettings;
   readonly #tokens: TokenManager;
-  readonly #subscriptions = new SubscriptionSet((error) =>
-    guard(() => this.#settings.onError?.(error)),
-  );
+  readonly #onError = (error: RealtimeError): void => guard(() => this.#settings.onError?.(error));
+  readonly #subscriptions = new SubscriptionSet(this.#onError);
   readonly #connection: Connection;
   readonly #stateListeners = new Set<() => void>();
   readonly #onAbort = (): void => this.close();
@@ -101,7 +100,10 @@ export class RealtimeClient {
       subscriber.close();
       if (this.#subscriptions.delete(subscriber)) this.#refresh();
     };
-    const subscriber = new Subscriber(options, unsubscribe);
+    const subscriber = new Subscriber(options, (error) => {
+      unsubscribe();
+      this.#onError(error);
+    });
     this.#subscriptions.add(subscriber);
     this.#refresh();
     return {

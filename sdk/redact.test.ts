@@ -25,4 +25,31 @@ describe('redaction', () => {
     expect(safe.cause).not.toHaveProperty('request');
     expect(redactedCause('s1 thrown', ['s1']).message).toBe('[redacted] thrown');
   });
+
+  const hostile = (): never => {
+    throw new Error('s1 from within');
+  };
+  it.each<[string, unknown]>([
+    ['an object that is no text', Object.create(null)],
+    ['an object that does not want to be one', { toString: hostile }],
+    ['a stack that is no text', { message: 's1', stack: Object.create(null) }],
+    ['a message that throws', Object.defineProperty({}, 'message', { get: hostile })],
+    ['a cause that throws', { message: 's1', cause: { toString: hostile } }],
+    ['a proxy that refuses', new Proxy({}, { get: hostile })],
+  ])('has no more to say of %s than that', (_, thrown) => {
+    const { message, cause } = redactedCause(thrown, ['s1']);
+    expect([message, cause]).toEqual(['What was thrown could not be read', undefined]);
+  });
+
+  it('takes over a stack that was made an array', () => {
+    const before = Error.prepareStackTrace;
+    Error.prepareStackTrace = (_, calls) => calls;
+    try {
+      const safe = redactedCause(new Error('s1'), ['s1']);
+      expect(safe.message).toBe('[redacted]');
+      expect(typeof safe.stack).toBe('string');
+    } finally {
+      Error.prepareStackTrace = before;
+    }
+  });
 });

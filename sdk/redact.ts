@@ -14,11 +14,19 @@ export function redact(text: string, secrets: readonly string[]): string {
 }
 
 /**
- * A copy of what a `fetch` threw that is fit to be a `cause`. Only name, message, stack, `code` and the chain of causes
- * are taken over: clients of HTTP like to hang the request, its headers included, on their errors, and the fetch of
- * Node quotes a header that it refuses.
+ * A copy of what was thrown that is fit to be a `cause`. Only name, message, stack, `code` and the chain of causes are
+ * taken over: clients of HTTP like to hang the request, its headers included, on their errors, and the fetch of Node
+ * quotes a header that it refuses. It never throws, whatever it is given.
  */
-export function redactedCause(thrown: unknown, secrets: readonly string[], depth = 1): Error {
+export function redactedCause(thrown: unknown, secrets: readonly string[]): Error {
+  try {
+    return copyOf(thrown, secrets, 1);
+  } catch {
+    return new Error('What was thrown could not be read');
+  }
+}
+
+function copyOf(thrown: unknown, secrets: readonly string[], depth: number): Error {
   // Known by its shape: it may be of another realm, and no instance of this one's Error.
   const { name, message, stack, code, cause } = Object(thrown) as Record<string, unknown>;
   const safe = (text: unknown): string => redact(String(text), secrets);
@@ -27,8 +35,6 @@ export function redactedCause(thrown: unknown, secrets: readonly string[], depth
   copy.name = safe(name);
   copy.stack = safe(stack);
   if (typeof code === 'string') copy.code = safe(code);
-  if (cause !== undefined && depth < MAX_CAUSES) {
-    copy.cause = redactedCause(cause, secrets, depth + 1);
-  }
+  if (cause !== undefined && depth < MAX_CAUSES) copy.cause = copyOf(cause, secrets, depth + 1);
   return copy;
 }

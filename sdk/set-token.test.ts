@@ -220,7 +220,7 @@ describe('setToken', () => {
       },
     });
     await seen.until(({ errors }) => errors.length === 2);
-    expect(client.state).toBe('authorizing');
+    expect(client.state).toBe('reconnecting');
     await new Promise(setImmediate);
     expect(server.requests).toHaveLength(2);
   });

@@ -8,6 +8,7 @@ import {
   FaultServer,
   frames,
   refusal,
+  status,
   stream,
 } from '../test/support/fault-server.js';
 import { SubscriptionRecorder } from '../test/support/subscription-recorder.js';
@@ -227,6 +228,53 @@ describe('subscriptions of one client', () => {
     expect([one.errors.length, other.errors.length]).toEqual([1, 1]);
     expect(errors).toEqual(['FORBIDDEN', 'FORBIDDEN']);
     expect(server.requests).toHaveLength(3);
+  });
+
+  it('stay closed where the client is closed by the one that is refused', async () => {
+    server.script(...Array<Fault>(4).fill(refusal('FORBIDDEN', 403)));
+    client.subscribe({
+      ...one,
+      onError: (error) => {
+        client.close();
+        one.onError(error);
+      },
+    });
+    client.subscribe(other);
+    await one.until(({ errors }) => errors.length === 1);
+    await new Promise(setImmediate);
+    expect(client.state).toBe('closed');
+    expect(() => client.subscribe()).toThrow(expect.objectContaining({ code: 'CLOSED' }));
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it('find out which one is refused also where a renewal brings less than there was', async () => {
+    server.script(
+      opened(frames.connected(0)),
+      refusal('FORBIDDEN', 403),
+      refusal('FORBIDDEN', 403),
+      opened(frames.connected(0, 'complete')),
+    );
+    client.subscribe({ ...one, topics: ['secrets'] });
+    await client.subscribe({ ...other, topics: ['orders'] }).ready;
+    client.setToken('t2');
+    await other.until(({ connected }) => connected.length === 2);
+    await (await server.request(1)).over;
+    expect(one.errors).toMatchObject([{ code: 'FORBIDDEN', willRetry: false }]);
+    expect(other.errors).toEqual([]);
+    expect([one.disconnected, other.disconnected]).toEqual([[true], [true]]);
+    expect(client.state).toBe('connected');
+  });
+
+  it('keep their stream where the one for a newcomer meets something that is no Sluice', async () => {
+    server.script(opened(frames.connected(0)), status(302, { location: '/elsewhere' }));
+    await client.subscribe({ ...one, topics: ['orders'] }).ready;
+    client.subscribe({ ...other, topics: ['users'] });
+    await other.until(({ errors }) => errors.length === 1);
+    expect(other.errors).toMatchObject([{ code: 'PROTOCOL_ERROR', willRetry: false }]);
+    streams[0]?.write(eventOf('orders', 1));
+    await one.until(({ events }) => events.length === 1);
+    expect(one.errors).toEqual([]);
+    expect(client.state).toBe('connected');
   });
 
   it('narrow the stream a while after one of them has gone', async () => {

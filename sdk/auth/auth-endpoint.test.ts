@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type Fault, FaultServer, status } from '../../test/support/fault-server.js';
 import { type FetchLike, type FetchLikeInit, platformFetch } from '../http/fetch-like.js';
 import { type AuthEndpoint, askAuthEndpoint } from './auth-endpoint.js';
@@ -168,7 +168,78 @@ describe('an auth endpoint', () => {
     }
   });
 
+  it.each([
+    ['a line of its own', ' blanks \nand sécret '],
+    ['a letter that does not fit', 'sécret€'],
+    ['an end of the line', 'sécret\rx'],
+  ])('is not asked with %s in a header, whose name alone is told', async (_, value) => {
+    const fetch = jest.fn(platformFetch);
+    const error = await ask({ authHeaders: { 'X-Session': value } }, fetch).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({
+      code: 'TOKEN_PROVIDER_ERROR',
+      message: 'The header "X-Session" has a value that cannot be sent',
+    });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/s.cret/);
+    expect(fetch).not.toHaveBeenCalled();
+  });
+
+  it('shows nothing of a body or a header in an error, and leaves the rest as it is', async () => {
+    const fetch: FetchLike = async (url, { body }) => {
+      const said = `${url} ${body}: pass"word, deep-secret and bearer x1, version 1`;
+      throw new Error(said);
+    };
+    const error = await ask(
+      {
+        authHeaders: { authorization: ' bearer x1 ', 'x-version': '1' },
+        authParams: { password: 'pass"word', deep: [{ token: 'deep-secret' }] },
+      },
+      fetch,
+    ).catch((reason: unknown) => reason);
+    expect((error as Error).cause).toMatchObject({
+      message: `${server.scripted} [redacted]: [redacted], [redacted] and [redacted], version 1`,
+    });
+  });
+
+  it('has an absolute address, where there is no page', async () => {
+    await expect(ask({ authEndpoint: '/token' })).rejects.toMatchObject({
+      code: 'TOKEN_PROVIDER_ERROR',
+      recoverable: false,
+      message: 'The auth endpoint has a relative address, which works in a page only',
+    });
+  });
+
+  it('may have a relative address in a page, and in a worker of one', async () => {
+    const fetch: FetchLike = async () => {
+      throw new TypeError('offline');
+    };
+    for (const page of [
+      { document: { baseURI: 'http://app/' } },
+      { location: { href: 'http://app/' } },
+    ]) {
+      Object.assign(globalThis, page);
+      try {
+        const asked = ask({ authEndpoint: '/token' }, fetch);
+        await expect(asked).rejects.toMatchObject({ recoverable: true });
+      } finally {
+        for (const name of Object.keys(page)) Reflect.deleteProperty(globalThis, name);
+      }
+    }
+  });
+
   describe('as RemoteCredentials', () => {
+    it('is refused at once where it is wrong', () => {
+      for (const url of ['', 'http://', 'http://user:password@host/', 7 as unknown as string]) {
+        expect(() => RemoteCredentials(url)).toThrow(TypeError);
+        expect(() => RemoteCredentials(url)).toThrow('"url" must be');
+      }
+      const method = 'PUT' as unknown as 'POST';
+      expect(() => new RemoteCredentials('/token', undefined, { method })).toThrow(
+        '"method" must be "GET" or "POST"',
+      );
+    });
+
     it('is asked for what a map takes out of the answer', async () => {
       server.script(json({ jwt: 't1' }), json({ data: { jwt: 't2' } }));
       expect(await RemoteCredentials(server.scripted, (body) => body['jwt'])(REQUEST)).toBe('t1');

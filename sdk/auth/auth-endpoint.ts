@@ -11,11 +11,11 @@ export interface AuthEndpoint {
   /** A backend of your own that gives tokens: an http or https URL, which may be relative in a page. */
   readonly authEndpoint: string;
   /** Headers for it. */
-  readonly authHeaders?: Given<Readonly<Record<string, string>>>;
+  readonly authHeaders?: Given<Readonly<Record<string, string>> | undefined> | undefined;
   /** What it is told: a JSON body, or the query of a GET. Default: nothing. */
-  readonly authParams?: Given<Readonly<Record<string, unknown>>>;
+  readonly authParams?: Given<Readonly<Record<string, unknown>> | undefined> | undefined;
   /** Method, cookies and mode of the request. Default: a POST that takes the cookies of the page's own origin along. */
-  readonly authRequestOptions?: Given<RemoteRequestOptions>;
+  readonly authRequestOptions?: Given<RemoteRequestOptions | undefined> | undefined;
 }
 
 /** Asks `authEndpoint` for a token, with what the options say now. */
@@ -24,23 +24,17 @@ export async function askAuthEndpoint(
   fetch: FetchLike,
   request: TokenRequest,
 ): Promise<TokenAnswer> {
-  const [headers, params, { method, credentials, mode } = {}] = await Promise.all([
+  const [headers, params, options] = await Promise.all([
     resolve(authHeaders, request),
     resolve(authParams, request),
-    resolve<RemoteRequestOptions | undefined>(authRequestOptions, request),
+    resolve(authRequestOptions, request),
   ]);
+  const { method, credentials, mode } = options ?? {};
   const { signal } = request;
+  const url = authEndpoint;
   return requestToken(
     fetch,
-    {
-      url: authEndpoint,
-      headers,
-      params,
-      signal,
-      ...(method !== undefined && { method }),
-      ...(credentials !== undefined && { credentials }),
-      ...(mode !== undefined && { mode }),
-    },
+    { url, headers, params, method, credentials, mode, signal },
     undefined,
   );
 }

@@ -1,8 +1,8 @@
-import { RealtimeError } from '../errors.js';
 import type { FetchLike, FetchLikeResponse } from '../http/fetch-like.js';
 import { readJsonObject } from '../http/response-body.js';
 import { redactedCause } from '../redact.js';
 import { providerRefusal } from './provider-refusal.js';
+import { tokenFailure } from './token-failure.js';
 import { isBearerToken, type SourcedToken, type TokenRequest } from './token-source.js';
 
 export interface ClientCredentialsOptions {
@@ -33,7 +33,7 @@ export class ClientCredentials {
     const answer = await readJsonObject(response, signal);
     const token = answer?.['access_token'];
     if (!isBearerToken(token)) {
-      throw new RealtimeError('TOKEN_PROVIDER_ERROR', {
+      throw tokenFailure({
         message: 'The token endpoint answered without a usable "access_token"',
         status: response.status,
       });
@@ -57,7 +57,7 @@ export class ClientCredentials {
         redirect: 'manual',
       });
     } catch (error) {
-      throw new RealtimeError('TOKEN_PROVIDER_ERROR', {
+      throw tokenFailure({
         message: 'The token endpoint could not be reached',
         cause: redactedCause(error, [this.#clientSecret, this.#basic]),
       });

@@ -1,4 +1,4 @@
-import { RealtimeError } from '../errors.js';
+import { tokenFailure } from './token-failure.js';
 import {
   isBearerToken,
   type SourcedToken,
@@ -7,7 +7,9 @@ import {
 } from './token-source.js';
 
 /** A token, or a token with its end as an RFC 3339 time: what `POST /auth/token` answers. */
-export type TokenAnswer = string | { readonly token: string; readonly expiresAt?: string };
+export type TokenAnswer =
+  | string
+  | { readonly token: string; readonly expiresAt?: string | undefined };
 
 /**
  * Asked for a token. What it throws is reported as TOKEN_PROVIDER_ERROR, and it is asked again after a pause; after
@@ -32,9 +34,7 @@ export class ProvidedToken implements TokenSource {
       typeof answer === 'string' ? { token: answer } : answer,
     );
     if (!isBearerToken(token)) {
-      throw new RealtimeError('TOKEN_PROVIDER_ERROR', {
-        message: 'The token provider gave no bearer token',
-      });
+      throw tokenFailure({ message: 'The token provider gave no bearer token' });
     }
     return { value: token, lifetimeMs: Date.parse(expiresAt) - Date.now() || null };
   }

@@ -1,6 +1,7 @@
-import { RealtimeError } from '../errors.js';
+import type { RealtimeError } from '../errors.js';
 import { type FetchLikeResponse, isRedirect } from '../http/fetch-like.js';
 import { readRetryAfter } from '../http/retry-after.js';
+import { tokenFailure } from './token-failure.js';
 
 /**
  * What an endpoint means that was asked for a token and answered without one. Waiting helps against a busy or a broken
@@ -9,7 +10,7 @@ import { readRetryAfter } from '../http/retry-after.js';
  */
 export function providerRefusal(response: FetchLikeResponse, endpoint: string): RealtimeError {
   const { status } = response;
-  return new RealtimeError('TOKEN_PROVIDER_ERROR', {
+  return tokenFailure({
     message: isRedirect(response)
       ? `The ${endpoint} answered with a redirect, which is not followed: it would carry the credentials elsewhere`
       : `The ${endpoint} answered with status ${status}`,

@@ -1,9 +1,11 @@
+import { check } from '../check.js';
+import { checkUrl } from '../client-options.js';
 import { platformFetch } from '../http/fetch-like.js';
 import type { TokenProvider } from './provided-token.js';
 import { type RemoteRequestOptions, requestToken } from './remote-token.js';
 
 export interface RemoteCredentialsOptions extends RemoteRequestOptions {
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
@@ -13,6 +15,8 @@ export interface RemoteCredentialsOptions extends RemoteRequestOptions {
  * `url` may be relative in a page. `map` takes the token out of the JSON object that the backend answers, as a string or
  * as `{ token, expiresAt }`; without it `{ token, expiresAt? }`, `{ access_token, expires_in? }` and a token as plain
  * text are understood.
+ *
+ * It throws a TypeError that names what is wrong of `url` and `method`.
  */
 export interface RemoteCredentialsFactory {
   <Body extends object = Readonly<Record<string, unknown>>>(
@@ -33,6 +37,9 @@ function remoteCredentials(
   map?: (body: Record<string, unknown>) => unknown,
   options: RemoteCredentialsOptions = {},
 ): TokenProvider {
+  // It may be relative; to what, is known in the page alone.
+  checkUrl('url', url || null, 'http://page');
+  check('method', /^(GET|POST)$/.test(options.method ?? 'POST'), '"GET" or "POST"');
   return ({ signal }) => requestToken(platformFetch, { ...options, url, signal }, map);
 }
 

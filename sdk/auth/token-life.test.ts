@@ -9,6 +9,7 @@ import {
   stream,
 } from '../../test/support/fault-server.js';
 import { SubscriptionRecorder } from '../../test/support/subscription-recorder.js';
+import { decodeToken } from '../token/index.js';
 
 describe('a client that asks for its tokens', () => {
   let server: FaultServer;
@@ -80,11 +81,36 @@ describe('a client that asks for its tokens', () => {
   });
 
   it('fails where it gets the token again that was refused', async () => {
-    server.script(refusal('TOKEN_EXPIRED', 401));
+    server.script(refusal('INVALID_TOKEN', 401));
     subscribe(() => 't1');
     await seen.until(({ errors }) => errors.length === 2);
-    expect(seen.errors[1]).toMatchObject({ code: 'TOKEN_EXPIRED', willRetry: false });
+    expect(seen.errors[1]).toMatchObject({ code: 'INVALID_TOKEN', willRetry: false });
     expect(server.requests).toHaveLength(1);
+  });
+
+  it('asks again where it gets the token again that has ended, which is kept by a clock that is behind', async () => {
+    server.script(refusal('TOKEN_EXPIRED', 401), stream(frames.connected(0)));
+    subscribe(({ attempt, reason }) => (reason === 'expired' && attempt > 1 ? 't2' : 't1'));
+    await seen.until(({ connected }) => connected.length === 1);
+    expect(seen.errors).toMatchObject([
+      { code: 'TOKEN_EXPIRED', willRetry: true },
+      { code: 'TOKEN_PROVIDER_ERROR', willRetry: true },
+    ]);
+    expect(sent()).toEqual([
+      ['Bearer t1', undefined],
+      ['Bearer t2', undefined],
+    ]);
+  });
+
+  it('goes on where its provider throws what a token helper throws', async () => {
+    server.script(stream(frames.connected(0)));
+    subscribe(({ attempt }) => {
+      if (attempt === 1) decodeToken('no token');
+      return 't1';
+    });
+    await seen.until(({ connected }) => connected.length === 1);
+    expect(seen.errors).toMatchObject([{ code: 'TOKEN_PROVIDER_ERROR', willRetry: true }]);
+    expect(seen.errors[0]?.cause).toMatchObject({ code: 'INVALID_TOKEN' });
   });
 
   it('fails once its provider says stop, and goes on with setToken', async () => {

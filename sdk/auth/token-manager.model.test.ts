@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import * as fc from 'fast-check';
 import { RealtimeError } from '../errors.js';
 import { StopRetrying } from './stop-retrying.js';
+import { tokenFailure } from './token-failure.js';
 import { type Token, TokenManager } from './token-manager.js';
 import type { SourcedToken, TokenRequest, TokenSource } from './token-source.js';
 
@@ -175,7 +176,7 @@ const lifeMs = fc.constantFrom(-1_000, 1, 4_000, 30_000, 900_000, 2 ** 32);
 const failure = fc.constantFrom(
   new Error('down'),
   new StopRetrying(),
-  new RealtimeError('TOKEN_PROVIDER_ERROR', { retryAfterMs: 20_000 }),
+  tokenFailure({ retryAfterMs: 20_000 }),
 );
 const get = step('get', nothing, (model) => model.get());
 const answer = step('answer', nothing, (model) => model.answer());

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { RealtimeError } from '../errors.js';
 import { StaticToken } from './static-token.js';
 import { StopRetrying } from './stop-retrying.js';
+import { tokenFailure } from './token-failure.js';
 import { TokenManager } from './token-manager.js';
 import type { SourcedToken, TokenRequest, TokenSource } from './token-source.js';
 
@@ -100,7 +101,7 @@ describe('the token manager', () => {
       for (const _ of [1, 2]) {
         const failing = tokens.get();
         await settle();
-        source.refuse(new RealtimeError('TOKEN_PROVIDER_ERROR'));
+        source.refuse(tokenFailure());
         await expect(failing).rejects.toThrow('No token could be had');
       }
       const token = await getAnswered('t3');
@@ -112,6 +113,35 @@ describe('the token manager', () => {
         ['initial', 3],
         ['rejected', 1],
       ]);
+    });
+
+    it('and takes no error for its own that a function of the application throws', async () => {
+      await getAnswered('t1-secret');
+      tokens.refused(await tokens.get(), 'rejected');
+      const hostile = new Proxy(new StopRetrying(), {
+        get: () => {
+          throw new Error('no');
+        },
+      });
+      const details = { message: 'of t1-secret', retryAfterMs: Number.POSITIVE_INFINITY };
+      for (const thrown of [
+        new RealtimeError('INVALID_TOKEN', details),
+        new RealtimeError('TOKEN_PROVIDER_ERROR', { ...details, recoverable: false }),
+        new RealtimeError('CLOSED', details),
+        hostile,
+        null,
+      ]) {
+        const failing = tokens.get().catch((error: unknown) => error);
+        await settle();
+        source.refuse(thrown);
+        const error = await failing;
+        expect(error).toMatchObject({
+          code: 'TOKEN_PROVIDER_ERROR',
+          recoverable: true,
+          retryAfterMs: undefined,
+        });
+        expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('secret');
+      }
     });
 
     it('for 10 s, and tells it when they are over', async () => {
@@ -303,7 +333,7 @@ describe('the token manager', () => {
     it('not again before the source wants to be asked', async () => {
       await getAccepted('t1', HOUR_MS);
       await jest.advanceTimersByTimeAsync(HOUR_MS - 60_000);
-      source.refuse(new RealtimeError('TOKEN_PROVIDER_ERROR', { retryAfterMs: 30_000 }));
+      source.refuse(tokenFailure({ retryAfterMs: 30_000 }));
       await jest.advanceTimersByTimeAsync(29_999);
       expect(source.requests).toHaveLength(2);
       await jest.advanceTimersByTimeAsync(1);
@@ -468,18 +498,24 @@ describe('the token manager', () => {
     });
 
     it.each([
-      ['expired', 'TOKEN_EXPIRED'],
-      ['rejected', 'INVALID_TOKEN'],
-    ] as const)('as %s with %s, where the source has no other token', async (reason, code) => {
-      tokens.refused(await getAnswered('t1'), reason);
-      await expect(getAnswered('t1')).rejects.toMatchObject({
-        code,
-        recoverable: false,
-        message: expect.stringContaining('gave the same token again'),
-      });
-      // Whoever wants it tried again gets another chance.
-      expect((await getAnswered('t2')).value).toBe('t2');
-    });
+      ['expired', false, 'TOKEN_PROVIDER_ERROR', true, 'the same token again, which has ended'],
+      ['expired', true, 'TOKEN_PROVIDER_ERROR', true, 'the same token again, which has ended'],
+      ['rejected', false, 'INVALID_TOKEN', false, 'the refused token again'],
+    ] as const)(
+      'as %s (at rest: %p) with %s, recoverable: %p, where the source has no other token',
+      async (reason, isAtRest, code, recoverable, message) => {
+        const token = await getAnswered('t1');
+        if (isAtRest) tokens.rest();
+        tokens.refused(token, reason);
+        await expect(getAnswered('t1')).rejects.toMatchObject({
+          code,
+          recoverable,
+          message: expect.stringContaining(message),
+        });
+        // Whoever wants it tried again gets another chance.
+        expect((await getAnswered('t2')).value).toBe('t2');
+      },
+    );
 
     it('by asking once more, where the token of now came from a request of before the refusal', async () => {
       const first = await getAccepted('t1', HOUR_MS);

@@ -4,6 +4,7 @@ import { RealtimeError } from '../errors.js';
 import { redactedCause } from '../redact.js';
 import { renewalAheadMs } from './renewal.js';
 import { ServiceClock } from './service-clock.js';
+import { isTokenFailure, tokenFailure } from './token-failure.js';
 import type { SourcedToken, TokenRequest, TokenSource } from './token-source.js';
 
 /** Within which a source must have answered. */
@@ -64,8 +65,8 @@ export class TokenManager {
 
   /**
    * The token of now, or the next one where there is none, or it has ended or was refused.
-   * @throws RealtimeError: TOKEN_PROVIDER_ERROR; TOKEN_PROVIDER_TIMEOUT past the deadline; INVALID_TOKEN or
-   * TOKEN_EXPIRED where the source has no other token than the one that was refused.
+   * @throws RealtimeError: TOKEN_PROVIDER_ERROR; TOKEN_PROVIDER_TIMEOUT past the deadline; INVALID_TOKEN
+   * where the source has no other token than the one that was refused.
    */
   async get(): Promise<Token> {
     const reason = this.#need ?? this.#reasonOfEnd();
@@ -162,7 +163,7 @@ export class TokenManager {
   #takeOff(reason: Reason): Flight {
     this.#notBefore = reason === 'expiring' ? performance.now() + LEAST_DISTANCE_MS : 0;
     const scope = new AbortScope(null);
-    scope.abortAfter(DEADLINE_MS, () => new RealtimeError('TOKEN_PROVIDER_TIMEOUT'));
+    scope.abortAfter(DEADLINE_MS, () => tokenFailure({}, 'TOKEN_PROVIDER_TIMEOUT'));
     this.#flight = { scope, token: this.#fetch(scope, reason), isAhead: true };
     return this.#flight;
   }
@@ -182,7 +183,7 @@ export class TokenManager {
       if (this.#flight?.scope === scope) throw this.#failed(error);
       // Called off: whoever waits gets what has taken its place, if anything has.
       if (this.#need === null) return this.#token;
-      throw error;
+      throw signal.reason;
     } finally {
       scope.end();
       if (this.#flight?.scope === scope) this.#flight = null;
@@ -192,7 +193,7 @@ export class TokenManager {
   #land({ value, lifetimeMs }: SourcedToken, reason: Reason): Token {
     const isRefused = this.#need !== null && this.#need !== 'initial';
     if (value === this.#token.value && (isRefused || reason === 'expiring')) {
-      throw sameToken(reason === 'expiring' ? reason : this.#need);
+      throw sameToken(reason === 'rejected');
     }
     this.#isForced = isRefused;
     return this.#hold(value, lifetimeMs);
@@ -234,22 +235,22 @@ export class TokenManager {
   }
 }
 
-/** What a source throws, fit to be told: only the SDK's own errors are known to hold no secret. */
+/** What a source throws, fit to be told. */
 function asProviderError(thrown: unknown, token: Token): RealtimeError {
-  if (thrown instanceof RealtimeError) return thrown;
-  return new RealtimeError('TOKEN_PROVIDER_ERROR', {
-    // By its name, so that one of another copy of this package counts too.
-    recoverable: Object(thrown).name !== 'StopRetrying',
-    cause: redactedCause(thrown, [token.value]),
-  });
+  if (isTokenFailure(thrown)) return thrown;
+  const cause = redactedCause(thrown, [token.value]);
+  // By its name, so that one of another copy of this package counts too.
+  return tokenFailure({ recoverable: cause.name !== 'StopRetrying', cause });
 }
 
-/** @param reason why another one was asked for: the service has refused that token, or it ends soon */
-function sameToken(reason: Reason | null): RealtimeError {
-  const isExpiring = reason === 'expiring';
-  const refusal = reason === 'rejected' ? 'INVALID_TOKEN' : 'TOKEN_EXPIRED';
-  return new RealtimeError(isExpiring ? 'TOKEN_PROVIDER_ERROR' : refusal, {
-    message: 'The token provider gave the same token again',
-    recoverable: isExpiring,
-  });
+/**
+ * After a refusal nothing better is to come. A token that has ended is another matter: the source may keep it by a clock
+ * of its own that is behind.
+ */
+function sameToken(isRejected: boolean): RealtimeError {
+  return isRejected
+    ? tokenFailure({ message: 'The token provider gave the refused token again' }, 'INVALID_TOKEN')
+    : tokenFailure({
+        message: 'The token provider gave the same token again, which has ended or is about to',
+      });
 }

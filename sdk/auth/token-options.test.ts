@@ -59,8 +59,8 @@ describe('the ways of getting a token', () => {
     ['"token" must be a bearer token', { token: '' }],
     ['"token" must be a bearer token', { token: ask }],
     ['"token" must be a bearer token', { token: 'two words', onAuthFailure: ask }],
-    ['"authToken" must be a bearer token', { authToken: 7 }],
-    ['"getToken" must be a bearer token', { getToken: 'two words' }],
+    ['"authToken" must be a function or a bearer token', { authToken: 7 }],
+    ['"getToken" must be a function or a bearer token', { getToken: 'two words' }],
   ])('are refused with %j', (message, options) => {
     expect(() => sourceOf(options)).toThrow(message);
     expect(() => sourceOf(options)).toThrow(TypeError);

@@ -27,9 +27,9 @@ export interface TokenWays {
     readonly clientId: string;
     readonly clientSecret: string;
     /** Where its tokens are had: an absolute http or https URL. Default: `{endpoint}/oauth/token`. */
-    readonly tokenEndpoint?: string;
+    readonly tokenEndpoint?: string | undefined;
     /** A browser cannot keep a secret, and client credentials are refused there unless this is true. Default: false. */
-    readonly dangerouslyAllowBrowser?: boolean;
+    readonly dangerouslyAllowBrowser?: boolean | undefined;
   };
   authEndpoint: AuthEndpoint;
   authAction: {
@@ -40,13 +40,13 @@ export interface TokenWays {
     /** Asked for a token once the service has refused the one before, never ahead of time. */
     readonly onAuthFailure: TokenProvider;
     /** The first token. Default: `onAuthFailure` is asked for it, with the reason `initial`. */
-    readonly token?: string;
+    readonly token?: string | undefined;
   };
 }
 
 type KeysOf<T> = T extends unknown ? keyof T : never;
 type OptionName = KeysOf<TokenWays[keyof TokenWays]>;
-type Only<Way> = Way & { readonly [Name in Exclude<OptionName, keyof Way>]?: never };
+type Only<Way> = Way & { readonly [Name in Exclude<OptionName, keyof Way>]?: undefined };
 
 /** Exactly one way of getting a token. */
 export type TokenOptions = { [Name in keyof TokenWays]: Only<TokenWays[Name]> }[keyof TokenWays];
@@ -64,7 +64,8 @@ const WAYS: readonly (readonly [OptionName, ...OptionName[]])[] = [
 
 /** @throws TypeError, without the token in it. */
 export function checkToken(token: unknown, name = 'token'): string {
-  check(name, isBearerToken(token), 'a bearer token (RFC 6750)');
+  const rule = 'a bearer token (RFC 6750)';
+  check(name, isBearerToken(token), name === 'token' ? rule : `a function or ${rule}`);
   return token as string;
 }
 

@@ -68,7 +68,7 @@ describe('the pauses of a connection', () => {
       isOffline: () => isOffline,
       onState: () => states.push(connection.state),
     });
-    connection.open();
+    connection.refresh();
     await jest.advanceTimersByTimeAsync(0);
   });
   afterEach(() => {
@@ -172,7 +172,7 @@ describe('the pauses of a connection', () => {
 
     transport.streams.at(-1)?.fail(new RealtimeError('NETWORK_ERROR'));
     await jest.advanceTimersByTimeAsync(100);
-    connection.wake(true);
+    connection.onNetwork();
     await jest.advanceTimersByTimeAsync(0);
     expect(transport.streams).toHaveLength(3);
   });
@@ -180,7 +180,7 @@ describe('the pauses of a connection', () => {
   it('are not cut short by a page that is shown where the service has asked for them', async () => {
     transport.streams[0]?.fail(new RealtimeError('RATE_LIMIT_EXCEEDED', { retryAfterMs: 60_000 }));
     await jest.advanceTimersByTimeAsync(59_000);
-    connection.wake(false);
+    connection.resume();
     await jest.advanceTimersByTimeAsync(0);
     expect(transport.streams).toHaveLength(1);
     await jest.advanceTimersByTimeAsync(1_000);

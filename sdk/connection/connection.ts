@@ -35,6 +35,8 @@ export class Connection {
   #next: Life | null = null;
   /** The stream that was let in last. */
   #stream: Stream | null = null;
+  /** Whether the page is put away, and wants no stream. */
+  #isPutAway = false;
   #narrowing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -50,26 +52,16 @@ export class Connection {
     return this.#lastError;
   }
 
-  /** Opens the next stream at once, with the token and the subscriptions of now, whatever the state but `closed`. */
-  open(): void {
-    if (this.#phase === 'closed' || !this.#options.subscriptions.hasDemand) return;
-    this.#next?.abort();
-    const life = new AbortController();
-    this.#next = life;
-    this.#enter('authorizing');
-    void this.#work(life);
-  }
-
-  /** As `open`, with another chance for the service, and for the subscriptions that it refused. */
+  /** As `#urge`, with another chance for the service, and for the subscriptions that it refused. */
   reopen(): void {
     this.#options.subscriptions.forgive();
     this.#options.retry.reset();
-    this.open();
+    this.#urge();
   }
 
   /** There is a newer token than the one that the live stream was opened with. */
   renew(): void {
-    if (this.#live !== null) this.open();
+    if (this.#live !== null) this.#open();
   }
 
   /** The subscriptions have changed. */
@@ -81,18 +73,25 @@ export class Connection {
       this.#stop(subscriptions.size === 0 ? 'idle' : 'failed');
     } else if (this.#live !== null) queueMicrotask(() => this.#settle());
     // Otherwise the attempt that is under way, or the one after it, takes them along.
-    else if (this.#phase === 'idle' || this.#phase === 'failed') this.open();
+    else if (this.#phase === 'idle' || this.#phase === 'failed') this.#urge();
   }
 
-  /** The surroundings are better than they were: no need to wait any longer. */
-  wake(isNetworkNew: boolean): void {
-    const isWaiting = this.#phase === 'reconnecting' || this.#phase === 'suspended';
-    if (this.#live === null ? isWaiting && this.#options.retry.isDue : isNetworkNew) this.open();
+  /** The machine has a network again, perhaps another one: the old connection may be dead without a word. */
+  onNetwork(): void {
+    if (this.#live === null) this.#hurry();
+    else if (this.#next === null && this.#options.retry.isSettled) this.#open();
   }
 
-  /** The page is put away: no stream until `wake`. */
+  /** The page is put away: no stream until `resume`. */
   suspend(): void {
+    this.#isPutAway = true;
     if (this.#live !== null || this.#next !== null) this.#stop('suspended');
+  }
+
+  /** The page is shown. */
+  resume(): void {
+    this.#isPutAway = false;
+    if (this.#live === null) this.#hurry();
   }
 
   /** For good. */
@@ -100,11 +99,41 @@ export class Connection {
     this.#stop('closed');
   }
 
+  /** No need to wait any longer than the service has asked for. */
+  #hurry(): void {
+    if (this.#phase === 'reconnecting' || this.#phase === 'suspended') this.#urge();
+  }
+
+  /** Opens the next stream as soon as whoever wants it may have it. */
+  #urge(): void {
+    const { retry } = this.#options;
+    // Whose attempt is called off again and again is hammered too.
+    if (this.#next !== null) retry.onMiss();
+    if (this.#phase !== 'closed') this.#open(retry.beforeUrged());
+  }
+
+  /** Opens the next stream in `waitMs`, with the token and the subscriptions of then. */
+  #open(waitMs = 0): void {
+    const { subscriptions, retry } = this.#options;
+    if (this.#phase === 'closed' || !subscriptions.hasDemand) return;
+    this.#next?.abort();
+    this.#next = null;
+    if (this.#isPutAway) {
+      this.#enter('suspended');
+      return;
+    }
+    if (this.#live !== null) retry.onEnd();
+    const life = new AbortController();
+    this.#next = life;
+    this.#enter(waitMs > 0 ? 'reconnecting' : 'authorizing');
+    void this.#work(life, waitMs);
+  }
+
   #stop(state: 'idle' | 'suspended' | 'failed' | 'closed'): void {
     this.#next?.abort();
     this.#next = null;
     this.#phase = state;
-    this.#options.retry.reset();
+    if (state === 'idle') this.#isPutAway = false;
     this.#leave();
   }
 
@@ -118,19 +147,19 @@ export class Connection {
     const demand = subscriptions.demand(cursor);
     const isCarried = isSame(demand, this.#stream.demand) && demand.lastEventId === cursor;
     if (!subscriptions.hasWaiting) {
-      if (!isCarried) this.#narrowing = setTimeout(() => this.open(), NARROW_AFTER_MS);
+      if (!isCarried) this.#narrowing = setTimeout(() => this.#open(), NARROW_AFTER_MS);
       return;
     }
     if (isCarried) subscriptions.admit(demand, connected, cursor, cursor);
     // A stream that is on its way is let in first: restarting it at each change might never come to an end.
-    if (subscriptions.hasWaiting && this.#next === null) this.open();
+    if (subscriptions.hasWaiting && this.#next === null) this.#open();
   }
 
-  async #work(life: Life): Promise<void> {
+  async #work(life: Life, firstMs: number): Promise<void> {
     const { signal } = life;
     // What is subscribed to in the same turn goes into the same stream.
     await null;
-    let waitMs: number | null = this.#options.retry.beforeToken();
+    let waitMs: number | null = firstMs;
     while (waitMs !== null) {
       if (waitMs > 0) await pause(waitMs, signal);
       if (signal.aborted) return;
@@ -166,6 +195,7 @@ export class Connection {
     const { tokens, retry, subscriptions } = this.#options;
     const seen = this.#stream?.cursor ?? null;
     tokens.accepted(stream.token, connected.expiresAt);
+    if (this.#live !== null) retry.onEnd();
     this.#live?.abort();
     this.#live = life;
     this.#next = null;
@@ -181,25 +211,32 @@ export class Connection {
   /** The service goes down, and has let this client go for a while. */
   #onDrained(life: Life, drainMs: number): number | null {
     const { retry } = this.#options;
+    retry.onMiss();
     retry.onEnd();
     // The backoff keeps a service that drains again and again from being hammered.
-    const waitMs = Math.max(drainMs, retry.afterFailure());
-    const isReplaced = this.#hasSuccessor(life);
-    if (!isReplaced) {
-      this.#next = life;
-      this.#phase = 'reconnecting';
+    const waitMs = retry.afterFailure(drainMs);
+    if (this.#hasSuccessor(life)) {
+      this.#leave();
+      return null;
     }
-    this.#leave();
-    return isReplaced ? null : waitMs;
+    this.#fallBack(life, 'reconnecting');
+    return waitMs;
   }
 
   #onFailure(life: Life, error: RealtimeError, stream: Stream | null): number | null {
     const { subscriptions, retry } = this.#options;
     const wasLive = this.#live === life;
+    retry.onMiss();
     if (wasLive) retry.onEnd();
-    else if (stream !== null) {
-      if (isRefusal(error)) retry.onRefusal();
-      else if (isAboutDemand(error) && subscriptions.isolate(stream.demand, error)) return 0;
+    else if (stream !== null && isAboutDemand(error)) {
+      const isOfAll = stream.demand.subscribers.every(({ isAdmitted }) => isAdmitted);
+      const mayGoOn = subscriptions.isolate(stream.demand, error);
+      if (life.signal.aborted) return null;
+      if (mayGoOn) {
+        // The live stream carries what is not permitted any more, to whom will be known in a moment.
+        if (isOfAll) this.#fallBack(life, 'reconnecting');
+        return 0;
+      }
     }
     if (this.#hasSuccessor(life)) {
       // A stream that ends with its token, while the one with the next token is on its way, is no news.
@@ -211,15 +248,17 @@ export class Connection {
     const isOffline = error.status === undefined && this.#options.isOffline();
     const waitMs = this.#waitAfter(error, stream, isOffline);
     const told = withRetry(error, waitMs !== null);
-    this.#next = waitMs === null ? null : life;
-    this.#phase = waitMs === null ? 'failed' : isOffline ? 'suspended' : 'reconnecting';
-    if (this.#live !== null && !wasLive && (waitMs !== null || stream === null)) {
-      // The live stream goes on while the next one, or a token for it, cannot be had.
+    const phase = waitMs === null ? 'failed' : isOffline ? 'suspended' : 'reconnecting';
+    const hasOtherToken = stream !== null && stream.token !== this.#stream?.token;
+    if (this.#live !== null && !wasLive && (waitMs !== null || !hasOtherToken)) {
+      // The live stream goes on while the next one cannot be had; but never under a token that is to be left.
+      this.#next = waitMs === null ? null : life;
+      this.#phase = phase;
       subscriptions.onError(told, true);
       return waitMs;
     }
     this.#lastError = told;
-    this.#leave();
+    this.#fallBack(waitMs === null ? null : life, phase);
     // Last of all, since `setToken` may be called from within.
     subscriptions.onError(told);
     return waitMs;
@@ -232,8 +271,17 @@ export class Connection {
       const reason = error.code === 'TOKEN_EXPIRED' ? 'expired' : 'rejected';
       return tokens.refused(stream.token, reason) ? retry.afterRenewal() : null;
     }
-    if (!error.recoverable || !retry.isAllowed) return null;
+    // Who has a stream goes on trying for the next one.
+    const isAllowed = retry.isAllowed || (this.#live !== null && this.#stream !== stream);
+    if (!error.recoverable || !isAllowed) return null;
     return isOffline ? retry.whileOffline() : retry.afterFailure(error.retryAfterMs);
+  }
+
+  /** Without a stream from now on; `life` works towards the next one, or nobody does. */
+  #fallBack(life: Life | null, phase: ConnectionState): void {
+    this.#next = life;
+    this.#phase = phase;
+    this.#leave();
   }
 
   /** Whether somebody else works towards the next stream already. */

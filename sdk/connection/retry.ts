@@ -2,6 +2,7 @@ import { type Backoff, backoffMs, raiseBackoff } from './backoff.js';
 
 /** A stream that lasted this long, in milliseconds, was no failure: the backoff begins anew after it. */
 const HEALTHY_MS = 10_000;
+const SETTLED_MS = 1_000;
 
 /** When the next attempt is due: counts the failures in a row, and knows what the service has asked for. */
 export class Retry {
@@ -10,10 +11,14 @@ export class Retry {
   #backoff: Backoff;
   #connectedAt = 0;
   #failures = 0;
-  /** Tokens in a row that were refused: whoever sets one after another must not hammer the service with them. */
-  #refusals = 0;
   /** Until when the service wants to be left alone, on the clock of `performance`. */
   #notBefore = 0;
+  /** Whether an attempt came to nothing since somebody last wanted one at once. */
+  #hasFailed = false;
+  /** How often somebody wanted one at once after a failure, since the last healthy stream. */
+  #urges = 0;
+  /** Until when whoever wants one at once must wait all the same. */
+  #pacedUntil = 0;
 
   constructor(backoff: Backoff, maxAttempts: number) {
     this.#configured = backoff;
@@ -26,9 +31,9 @@ export class Retry {
     return this.#failures + 1 < this.#maxAttempts;
   }
 
-  /** Whether the service would mind an attempt now. */
-  get isDue(): boolean {
-    return performance.now() >= this.#notBefore;
+  /** Whether the stream has been connected for a moment: a new one at each word of the machine would hammer. */
+  get isSettled(): boolean {
+    return performance.now() - this.#connectedAt >= SETTLED_MS;
   }
 
   /** The stream's `retry:` lifts the bound of the first pause. */
@@ -54,32 +59,40 @@ export class Retry {
 
   /** The milliseconds to wait without a network. The machine's own word is not always right, so it is tried all the same. */
   whileOffline(): number {
-    this.#failures++;
-    return this.#backoff.ceilMs;
+    return Math.max(this.afterFailure(), this.#backoff.ceilMs);
   }
 
-  /** A token was refused at the door. */
-  onRefusal(): void {
-    this.#refusals++;
+  /**
+   * Somebody wants an attempt at once. The milliseconds until then: what the service has asked for, and a pause of one's
+   * own where that happens again and again after failures, so that nobody hammers the service by `setToken`, by
+   * subscribing anew, or with a page that is shown and hidden.
+   */
+  beforeUrged(): number {
+    const now = performance.now();
+    if (this.#hasFailed) {
+      this.#hasFailed = false;
+      if (this.#urges++ > 0) this.#pacedUntil = now + backoffMs(this.#urges - 2, this.#backoff);
+    }
+    return Math.max(this.#notBefore, this.#pacedUntil, now) - now;
   }
 
-  /** The milliseconds before the first attempt with a token that was set. */
-  beforeToken(): number {
-    const again = this.#refusals - 2;
-    return again < 0 ? 0 : backoffMs(again, this.#backoff);
+  /** An attempt came to nothing, or was called off for another one. */
+  onMiss(): void {
+    this.#hasFailed = true;
   }
 
   onConnected(): void {
-    this.#refusals = 0;
     this.#connectedAt = performance.now();
   }
 
-  /** The stream that was connected has ended. */
+  /** The stream that was connected has ended, or the next one is wanted. */
   onEnd(): void {
-    if (performance.now() - this.#connectedAt >= HEALTHY_MS) this.#failures = 0;
+    if (performance.now() - this.#connectedAt < HEALTHY_MS) return;
+    this.#failures = 0;
+    this.#urges = 0;
   }
 
-  /** Somebody wants it tried again now. */
+  /** The application wants it: it may know better than the service, and there is a new count of attempts. */
   reset(): void {
     this.#failures = 0;
     this.#notBefore = 0;

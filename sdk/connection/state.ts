@@ -7,11 +7,13 @@
  *                  |  |          |             |
  *                  |  +----------+-------------+--> suspended (waits for its surroundings, then authorizing)
  *                  |  |          |             |
- *                  |  +----------+-------------+--> failed (waits for setToken or reconnect, then authorizing)
+ *                  |  +----------+-------------+--> failed (waits for the application, then authorizing)
  *                  |                           |
  *                  +---------------------------+
  *
- *     every state but failed and closed -> idle, with the last subscription
+ *     idle, suspended, failed -> reconnecting, where the service has asked to be left alone, or was tried too often
+ *     idle, failed -> suspended, where the page is put away
+ *     every state but closed -> idle, with the last subscription
  *     every state -> closed
  *
  * - `idle`: there is no subscription
@@ -21,7 +23,7 @@
  * - `reconnecting`: the stream is down; the next attempt comes by itself
  * - `suspended`: the stream is down, and so is the machine's network, or the page is put away; the next attempt comes
  *   by itself once that is over
- * - `failed`: the stream is down, and no attempt comes before `setToken` or `reconnect`
+ * - `failed`: the stream is down, and no attempt comes before `setToken`, `reconnect` or another subscription
  * - `closed`: for good
  */
 export type ConnectionState =

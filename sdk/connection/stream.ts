@@ -126,6 +126,7 @@ export class Stream implements StreamListener {
   }
 
   #onGap(gap: StreamGap, id: string): void {
+    if (this.connected === null) throw tooEarly();
     this.#position.moveTo(id);
     this.#letIn();
     this.#options.subscriptions.onGap(gap, id);
@@ -140,16 +141,13 @@ export class Stream implements StreamListener {
 
   #onEvent(event: RealtimeEvent, cursor: string): void {
     // Without a cursor there is no promise that nothing comes twice; before it is let in, nobody to hand it on to.
-    if (parseCursor(cursor) === null || !this.#isLetIn) {
-      throw new RealtimeError('PROTOCOL_ERROR', {
-        message: 'The service sent an event without a cursor, or too early',
-      });
-    }
+    if (parseCursor(cursor) === null || !this.#isLetIn) throw tooEarly();
     if (this.#position.advance(cursor)) this.#options.subscriptions.onEvent(event, cursor);
   }
 
   /** Events keep flowing until the time has come or the service goes, whichever is first. */
   #onDraining(reconnectInMs: number): void {
+    if (this.#reconnectAt !== null) return;
     const waitMs = clampWait(reconnectInMs);
     this.#reconnectAt = performance.now() + waitMs;
     this.#failAfter(waitMs, 'UNAVAILABLE', 'draining');
@@ -162,6 +160,12 @@ export class Stream implements StreamListener {
       () => new RealtimeError(code, { message: `The stream was ${what} for ${ms} ms` }),
     );
   }
+}
+
+function tooEarly(): RealtimeError {
+  return new RealtimeError('PROTOCOL_ERROR', {
+    message: 'The service sent an event without a cursor, or too early',
+  });
 }
 
 /** How a service that goes down ends its streams: it cuts them, or says so first. Neither is news once it drains. */

@@ -96,6 +96,8 @@ describe('a client in a page', () => {
 
     it('moves a live stream to the new network without a break', async () => {
       await connect();
+      // Right after a stream was let in, nobody needs another one.
+      jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 1_000);
       page.goOnline();
       await expectResumed();
       expect(seen.disconnected).toEqual([]);
@@ -104,6 +106,23 @@ describe('a client in a page', () => {
   });
 
   describe('that is hidden', () => {
+    it('opens nothing for whatever happens meanwhile, where it is told to rest', async () => {
+      page.hide();
+      server.script(stream(frames.connected(0)));
+      make({ suspendWhenHidden: true });
+      const { ready } = client.subscribe(seen);
+      expect(client.state).toBe('suspended');
+      client.setToken('t2');
+      client.reconnect();
+      page.goOnline();
+      await settled();
+      expect(client.state).toBe('suspended');
+      expect(server.requests).toEqual([]);
+      page.show();
+      await ready;
+      expect(server.requests).toHaveLength(1);
+    });
+
     it('goes on, unless it is told to rest', async () => {
       await connect();
       page.hide();

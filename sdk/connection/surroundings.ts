@@ -1,8 +1,11 @@
 /** Who hears of what happens around a client. */
 export interface SurroundingsListener {
-  /** @param isNetworkNew whether the machine has a network again, perhaps another one */
-  wake(isNetworkNew: boolean): void;
+  /** The machine has a network again, perhaps another one. */
+  onNetwork(): void;
+  /** The page is put away. */
   suspend(): void;
+  /** The page is shown. */
+  resume(): void;
 }
 
 /** What the SDK needs of the page, or of whatever else it runs in. */
@@ -26,18 +29,21 @@ export function watchSurroundings(
     ends.push(() => target?.removeEventListener?.(type, react));
   };
   const suspend = (): void => listener.suspend();
-  const wake = (): void => listener.wake(false);
+  const resume = (): void => listener.resume();
   const { document } = globalThis;
-  on(globalThis, 'online', () => listener.wake(true));
+  on(globalThis, 'online', () => listener.onNetwork());
   // A page with an open connection is not kept in the back/forward cache, or is kept with a dead one.
   on(globalThis, 'pagehide', (event) => (event as PageTransitionEvent).persisted && suspend());
-  on(globalThis, 'pageshow', wake);
+  on(globalThis, 'pageshow', resume);
   on(document, 'freeze', suspend);
-  on(document, 'resume', wake);
-  on(document, 'visibilitychange', () => {
-    if (!document.hidden) wake();
+  on(document, 'resume', resume);
+  const onVisibility = (): void => {
+    if (!document?.hidden) resume();
     else if (suspendsWhenHidden) suspend();
-  });
+  };
+  on(document, 'visibilitychange', onVisibility);
+  // It may be hidden already.
+  onVisibility();
   return () => {
     for (const end of ends) end();
   };

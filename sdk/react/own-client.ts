@@ -1,6 +1,10 @@
 import type { TokenOptions } from '../auth/token-options.js';
 import { RealtimeClient } from '../client.js';
-import type { ConnectOptions, RealtimeClientOptions } from '../client-options.js';
+import {
+  type ConnectOptions,
+  checkEndpoint,
+  type RealtimeClientOptions,
+} from '../client-options.js';
 
 /**
  * How a provider makes its client: as `RealtimeClientOptions`, but for the name of `workspaceId`, and for `authToken`,
@@ -20,8 +24,11 @@ type MaybeSignedIn = Omit<AuthToken, 'authToken'> & {
 /** Options by their names, for what is done to all of them alike. */
 type Values = Readonly<Record<string, unknown>>;
 
-/** Options that may be values or functions, and are handed to the client as functions, which read them when it calls. */
-const READ_ANEW: ReadonlySet<string> = new Set(['authHeaders', 'authParams', 'authRequestOptions']);
+/**
+ * What an `authEndpoint` is told. All of it is handed to the client as functions, which read it when the client calls, so
+ * that it may also come and go.
+ */
+const READ_ANEW = ['authHeaders', 'authParams', 'authRequestOptions'] as const;
 /** Options that hold a token, or a function that gets one. */
 const TOKENS = ['token', 'authToken', 'getToken'] as const;
 
@@ -85,8 +92,9 @@ function isSameMake(before: OwnClientOptions, now: OwnClientOptions): boolean {
 /** What cannot change about a client, as text that can be compared. It is kept nowhere, for there may be a secret in it. */
 function makeOf({ endpoint, onError, ...options }: OwnClientOptions): string {
   const parts = Object.entries(options).map(([name, value]) => {
-    const isFree = READ_ANEW.has(name) || TOKENS.some((token) => token === name);
-    return [name, isFree || typeof value === 'function' ? typeof value : value] as const;
+    if (isReadAnew(name, options)) return [name, undefined] as const;
+    const isFree = typeof value === 'function' || TOKENS.some((token) => token === name);
+    return [name, isFree ? typeof value : value] as const;
   });
   return JSON.stringify(parts.filter(([, part]) => part !== undefined).sort(byName));
 }
@@ -99,7 +107,9 @@ function bringUp(client: RealtimeClient, before: OwnClientOptions, now: OwnClien
   const token = tokenOf(now);
   const isNewToken = token !== undefined && token !== tokenOf(before);
   if (now.endpoint !== before.endpoint) {
-    client.updateEndpoint({ baseUrl: now.endpoint, ...(isNewToken && { token }) });
+    // Before the client does, which calls it by another name.
+    const baseUrl = checkEndpoint('endpoint', now.endpoint);
+    client.updateEndpoint({ baseUrl, ...(isNewToken && { token }) });
   } else if (isNewToken) {
     client.setToken(token);
   }
@@ -114,8 +124,10 @@ function clientOptionsOf(
   { workspaceId, ...options }: OwnClientOptions,
   now: () => OwnClientOptions,
 ): RealtimeClientOptions {
-  const entries = Object.entries(options).map(([name, value]) => {
-    const isCalled = typeof value === 'function' || (READ_ANEW.has(name) && value !== undefined);
+  const names = new Set([...Object.keys(options), ...READ_ANEW]);
+  const entries = [...names].map((name) => {
+    const value = (options as Values)[name];
+    const isCalled = typeof value === 'function' || isReadAnew(name, options);
     const read = (...args: unknown[]): unknown => resolve((now() as Values)[name], args);
     return [name, isCalled ? read : value] as const;
   });
@@ -123,6 +135,10 @@ function clientOptionsOf(
   // One that comes or goes must not take another client.
   const onError: ConnectOptions['onError'] = (error) => now().onError?.(error);
   return { ...Object.fromEntries(given), workspace: workspaceId, onError } as RealtimeClientOptions;
+}
+
+function isReadAnew(name: string, { authEndpoint }: Values): boolean {
+  return authEndpoint !== undefined && READ_ANEW.some((other) => other === name);
 }
 
 function resolve(option: unknown, args: readonly unknown[]): unknown {

@@ -1,5 +1,6 @@
+import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { RealtimeClient } from '@sluice/sdk';
+import { type AuthEndpoint, RealtimeClient } from '@sluice/sdk';
 import {
   RealtimeProvider,
   type RealtimeProviderProps,
@@ -296,6 +297,41 @@ describe('RealtimeProvider', () => {
     expect(clients).toHaveLength(1);
   });
 
+  it('keeps its client where what its backend is told comes and goes', async () => {
+    const streams: ServerResponse[] = [];
+    const letIn: Fault = (response, request) => {
+      streams.push(response);
+      LET_IN(response, request);
+    };
+    server.script(tokenAnswer('t1'), letIn, tokenAnswer('t2'), LET_IN);
+    const show = (version: number, told: Pick<AuthEndpoint, 'authHeaders' | 'authParams'>) =>
+      page.render(
+        <RealtimeProvider
+          endpoint={server.scripted}
+          workspaceId="acme"
+          authEndpoint={server.scripted}
+          {...told}
+        >
+          <Orders />
+          <i>{version}</i>
+        </RealtimeProvider>,
+      );
+    await show(1, { authHeaders: undefined });
+    await page.shows('connected1');
+    await show(2, { authHeaders: { 'x-version': '2' }, authParams: { version: 2 } });
+    await page.shows('connected2');
+    streams[0]?.write(frames.error('TOKEN_EXPIRED'));
+    expect(await server.request(3)).toMatchObject({
+      headers: { 'x-version': '2' },
+      body: '{"version":2}',
+    });
+    await server.request(4);
+    await show(3, {});
+    await page.shows('connected3');
+    expect(clients).toHaveLength(1);
+    expect(server.requests).toHaveLength(4);
+  });
+
   it('has another client for another signal, and none in place of one that was closed', async () => {
     server.script(LET_IN, LET_IN);
     const [first, second] = [new AbortController(), new AbortController()];
@@ -360,6 +396,16 @@ describe('RealtimeProvider', () => {
     client.close();
   });
 
+  it('takes options of nothing beside a client', async () => {
+    await page.render(
+      <RealtimeProvider client={null} workspaceId={undefined} endpoint={undefined}>
+        <Orders />
+      </RealtimeProvider>,
+    );
+    await page.shows('idle');
+    expect(page.errors).toEqual([]);
+  });
+
   it('waits for a client that is still to be given', async () => {
     await page.render(
       <RealtimeProvider client={null}>
@@ -381,6 +427,17 @@ describe('RealtimeProvider', () => {
     expect(String(page.errors[0])).toMatch(
       /^TypeError: "client" and "endpoint" exclude each other/,
     );
+  });
+
+  it('calls an endpoint that is wrong later by its name', async () => {
+    await opened(LET_IN);
+    await page.render(
+      <Provider endpoint="nowhere">
+        <Orders />
+      </Provider>,
+    );
+    await page.until(({ errors }) => errors.length > 0);
+    expect(String(page.errors[0])).toMatch(/^TypeError: "endpoint" must be/);
   });
 
   it('throws what the client says of its options, without the token', async () => {

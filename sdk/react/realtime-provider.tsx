@@ -16,15 +16,15 @@ import type { Realtime } from './own-subscription.js';
 
 /** A provider makes a client of its own, by the options of one, or is given one. */
 export type RealtimeProviderProps = { readonly children?: ReactNode } & (
-  | (OwnClientOptions & { readonly client?: never })
+  | (OwnClientOptions & { readonly client?: undefined })
   | GivenClientProps
 );
 
 interface GivenClientProps {
   /** A client that somebody else makes and closes. `null`: there is none yet. */
   readonly client: RealtimeClient | null;
-  readonly endpoint?: never;
-  readonly workspaceId?: never;
+  readonly endpoint?: undefined;
+  readonly workspaceId?: undefined;
 }
 
 /** `null` where there is no provider. */
@@ -67,9 +67,9 @@ export function useRealtimeContext(): Realtime {
 
 /** @throws TypeError */
 function givenClientOf({ client, ...rest }: object & Pick<RealtimeProviderProps, 'client'>) {
-  const [other] = Object.keys(rest);
+  const other = Object.entries(rest).find(([, value]) => value !== undefined);
   if (client !== undefined && other !== undefined) {
-    throw new TypeError(`"client" and "${other}" exclude each other: a client has its options`);
+    throw new TypeError(`"client" and "${other[0]}" exclude each other: a client has its options`);
   }
   return client;
 }

@@ -15,26 +15,26 @@ import type { RealtimeError } from '../errors.js';
  */
 export interface SubscribeOptions {
   /** Names of topics, or patterns with `*`; at most 100. Default: all topics that the token may see. */
-  readonly topics?: readonly string[];
+  readonly topics?: readonly string[] | undefined;
   /** Types of events, or patterns with `*`; at most 100. Default: all types. */
-  readonly types?: readonly string[];
+  readonly types?: readonly string[] | undefined;
   /** Resumes behind this cursor. Default: begins with what happens after the connection. */
-  readonly lastEventId?: string;
+  readonly lastEventId?: string | undefined;
   /** Most events that wait to be iterated over; one more ends the subscription with SLOW_CONSUMER. Default: 1,000. */
-  readonly maxBufferedEvents?: number;
+  readonly maxBufferedEvents?: number | undefined;
   /** An event, in the order of the workspace, once. Left out: events wait for whoever iterates over the subscription. */
-  readonly onEvent?: (event: RealtimeEvent, context: EventContext) => void;
+  readonly onEvent?: ((event: RealtimeEvent, context: EventContext) => void) | undefined;
   /**
    * An error, once. With `willRetry` the client goes on by itself. Without it the subscription waits for `setToken`,
    * which may be called from here.
    */
-  readonly onError?: (error: RealtimeError) => void;
+  readonly onError?: ((error: RealtimeError) => void) | undefined;
   /** The service has let the stream in: once at the start and after each time that it was down. */
-  readonly onConnected?: (connected: StreamConnected, context: StartContext) => void;
+  readonly onConnected?: ((connected: StreamConnected, context: StartContext) => void) | undefined;
   /** The stream was connected and is down. Not called for `unsubscribe()` and `close()`. */
-  readonly onDisconnected?: (disconnection: Disconnection) => void;
+  readonly onDisconnected?: ((disconnection: Disconnection) => void) | undefined;
   /** Events between `from` and the next one are lost: reload what you keep of them. */
-  readonly onGap?: (gap: StreamGap, context: EventContext) => void;
+  readonly onGap?: ((gap: StreamGap, context: EventContext) => void) | undefined;
 }
 
 /** What is known of an event beside what its publisher said. */

@@ -11,7 +11,7 @@ import type { SubscribeOptions } from './subscribe-options.js';
 
 type CallbackName = Extract<keyof SubscribeOptions, `on${string}`>;
 type Callbacks = {
-  [Name in CallbackName]: (...told: Parameters<Required<SubscribeOptions>[Name]>) => void;
+  [Name in CallbackName]: (...told: Parameters<NonNullable<SubscribeOptions[Name]>>) => void;
 };
 
 /** One subscription from within: what it asks for, how far it has come, its callbacks, its promise, its queue. */
@@ -28,10 +28,10 @@ export class Subscriber {
   #isClosed = false;
   #resolve = (): void => {};
   #reject: (error: RealtimeError) => void = () => {};
-  readonly #onOverflow: () => void;
+  readonly #onOverflow: (error: RealtimeError) => void;
 
   /** @param onOverflow called when events wait that nobody takes: the subscription must end */
-  constructor(options: SubscribeOptions, onOverflow: () => void) {
+  constructor(options: SubscribeOptions, onOverflow: (error: RealtimeError) => void) {
     this.#onOverflow = onOverflow;
     this.options = options;
     this.position = new ResumePoint(options.lastEventId ?? null);
@@ -82,7 +82,7 @@ export class Subscriber {
       });
       this.#queue.end(error);
       this.#call('onError', error);
-      this.#onOverflow();
+      this.#onOverflow(error);
     }
   }
 
@@ -95,7 +95,8 @@ export class Subscriber {
   }
 
   onError(error: RealtimeError): void {
-    if (!error.recoverable && !error.willRetry) {
+    // TOKEN_EXPIRED waits for `setToken`.
+    if (!error.willRetry && !(error.recoverable && error.code === 'TOKEN_EXPIRED')) {
       this.#reject(error);
       this.#queue?.end(error);
     }
@@ -110,7 +111,7 @@ export class Subscriber {
   }
 
   #call<Name extends CallbackName>(name: Name, ...told: Parameters<Callbacks[Name]>): void {
-    const callbacks: Partial<Callbacks> = this.options;
+    const callbacks: { readonly [Key in CallbackName]?: Callbacks[Key] | undefined } = this.options;
     if (!this.#isClosed) guard(() => callbacks[name]?.(...told));
   }
 }

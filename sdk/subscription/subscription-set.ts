@@ -120,7 +120,7 @@ export class SubscriptionSet extends Set<Subscriber> {
    * @param isOfNext whether it is of a stream that is to take the place of the live one: concerns those who wait for it
    */
   onError(error: RealtimeError, isOfNext = false): void {
-    this.#tell(isOfNext ? this.#waiting : this.#allowed, error);
+    this.#tell(isOfNext ? this.#waiting : this.#allowed, error, isOfNext);
   }
 
   /**
@@ -130,8 +130,8 @@ export class SubscriptionSet extends Set<Subscriber> {
   isolate({ subscribers }: Demand, error: RealtimeError): boolean {
     const newcomers = subscribers.filter((subscriber) => !subscriber.isAdmitted);
     const [newcomer, another] = newcomers;
-    if (newcomer === undefined) return false;
-    if (another !== undefined) {
+    if (another !== undefined || newcomer === undefined) {
+      if (this.size === 1) return false;
       this.#isOneByOne = true;
     } else if (this.has(newcomer)) {
       if (this.size === 1) return false;
@@ -157,8 +157,8 @@ export class SubscriptionSet extends Set<Subscriber> {
     return this.#allowed.filter(({ isAdmitted }) => !isAdmitted);
   }
 
-  #tell(concerned: readonly Subscriber[], error: RealtimeError): void {
-    if (concerned.length > 0) this.#onError(error);
+  #tell(concerned: readonly Subscriber[], error: RealtimeError, isOfNext = false): void {
+    if (concerned.length > 0 || isOfNext) this.#onError(error);
     for (const subscriber of concerned) subscriber.onError(error);
   }
 

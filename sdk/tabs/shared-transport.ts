@@ -9,12 +9,13 @@ import { TabTransport } from './tab-transport.js';
  */
 export function sharedTransport(
   Client: typeof RealtimeClient,
-  { crossTab, signal, onError, maxAttempts, ...options }: RealtimeClientOptions,
+  { crossTab, crossTabKey, signal, onError, maxAttempts, ...options }: RealtimeClientOptions,
   standIn: string,
 ): TabTransport {
   return new TabTransport(
     standIn,
     (endpoint, onActivity) =>
       new Client({ ...options, endpoint, suspendWhenHidden: false }, onActivity),
+    crossTabKey,
   );
 }

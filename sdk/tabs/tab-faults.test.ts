@@ -142,6 +142,35 @@ describe('tabs that share a stream which goes wrong', () => {
     expect(first.disconnected).toEqual([]);
   });
 
+  it('pass over what other code says to a stream, and let it ask for no more than five minutes', async () => {
+    const [first, second] = await openTwo();
+    const uncaught = jest.fn();
+    process.on('uncaughtException', uncaught);
+    const { stream } = tabs.messages.findLast(isAttach) ?? {};
+    const channel = new BroadcastChannel(`sluice/1 ${server.scripted} acme stream ${stream}`);
+    const nonsense = [
+      {},
+      { frame: null },
+      { frame: 'data' },
+      { frame: {} },
+      { frame: { id: 'no cursor', data: '{}' } },
+      { frame: { event: 7, data: '{}' } },
+    ];
+    for (const frame of nonsense) channel.postMessage({ type: 'frame', ...frame });
+    const error = {
+      name: 'RealtimeError',
+      code: 'UNAVAILABLE',
+      retryAfterMs: Number.POSITIVE_INFINITY,
+    };
+    channel.postMessage({ type: 'end', error });
+    await second.until(({ errors }) => errors.length === 1);
+    channel.close();
+    process.off('uncaughtException', uncaught);
+    expect(second.errors).toMatchObject([{ code: 'UNAVAILABLE', retryAfterMs: 300_000 }]);
+    expect(first.errors).toEqual([]);
+    expect(uncaught).not.toHaveBeenCalled();
+  });
+
   it('have each a stream where the page may not use its locks', async () => {
     tabs.refuses = true;
     scriptLine(frames.connected(0), frames.event(1));
@@ -160,3 +189,7 @@ describe('tabs that share a stream which goes wrong', () => {
     await other.close();
   });
 });
+
+function isAttach(message: unknown): message is { readonly stream: string } {
+  return Object(message).type === 'attach';
+}

@@ -1,4 +1,5 @@
 import { type Frame, isPattern, MAX_PATTERNS, parseCursor } from '@sluice/protocol';
+import { clampWait } from '../connection/backoff.js';
 import { RealtimeError } from '../errors.js';
 
 /** Grows when the messages change: tabs with another version of the SDK use other channels and another lock. */
@@ -32,9 +33,13 @@ export type TabStreamMessage =
   /** The only one that does not come from the leader: the stream is not wanted any more. */
   | { readonly type: 'detach' };
 
-/** The name of the lock of whoever leads, and of the channel of all tabs. */
-export function shareName(endpoint: string, workspace: string): string {
-  return `sluice/${VERSION} ${endpoint} ${workspace}`;
+/**
+ * The name of the lock of whoever leads, and of the channel of all tabs.
+ * @param key tabs with another one do not share; written so that it cannot look like another part of a name
+ */
+export function shareName(endpoint: string, workspace: string, key?: string): string {
+  const share = `sluice/${VERSION} ${endpoint} ${workspace}`;
+  return key === undefined ? share : `${share} ${new URLSearchParams({ key })}`;
 }
 
 export function streamName(share: string, stream: string): string {
@@ -83,18 +88,24 @@ function readError(fields: RealtimeError): RealtimeError {
   return new RealtimeError(code, {
     message: textOf(message),
     recoverable: typeof recoverable === 'boolean' ? recoverable : undefined,
-    status: numberOf(status),
+    status: isNumber(status) ? status : undefined,
     requestId: textOf(requestId),
-    retryAfterMs: numberOf(retryAfterMs),
+    retryAfterMs: isNumber(retryAfterMs) ? clampWait(retryAfterMs) : undefined,
   });
 }
 
+/** A frame as a seat sends it: never without data. */
 function isFrame(value: unknown): value is Frame {
   const { id, event, data } = Object(value) as Record<string, unknown>;
-  return [id, event, data].every(
-    (field) =>
-      field === undefined || (typeof field === 'string' && field.length <= MAX_FRAME_LENGTH),
+  return (
+    (id === undefined || isCursor(id)) &&
+    (event === undefined || isText(event, MAX_TEXT_LENGTH)) &&
+    isText(data, MAX_FRAME_LENGTH)
   );
+}
+
+function isText(value: unknown, maxLength: number): value is string {
+  return typeof value === 'string' && value.length <= maxLength;
 }
 
 function isId(value: unknown): value is string {
@@ -117,6 +128,6 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value.slice(0, MAX_TEXT_LENGTH) : undefined;
 }
 
-function numberOf(value: unknown): number | undefined {
-  return typeof value === 'number' ? value : undefined;
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && !Number.isNaN(value);
 }

@@ -18,13 +18,18 @@ export type CreateOwnClient = (
 export class TabTransport implements Transport {
   readonly #standIn: string;
   readonly #createClient: CreateOwnClient;
+  readonly #key: string | undefined;
   #share: Share | null = null;
   #token: string | null = null;
 
-  /** @param standIn the token of requests for which no token was set */
-  constructor(standIn: string, createClient: CreateOwnClient) {
+  /**
+   * @param standIn the token of requests for which no token was set
+   * @param key tabs with another one do not share
+   */
+  constructor(standIn: string, createClient: CreateOwnClient, key: string | undefined) {
     this.#standIn = standIn;
     this.#createClient = createClient;
+    this.#key = key;
   }
 
   async run(request: StreamRequest, listener: StreamListener, signal: AbortSignal): Promise<void> {
@@ -44,7 +49,7 @@ export class TabTransport implements Transport {
   }
 
   #shareOf({ endpoint, workspace }: StreamRequest): Share {
-    const name = shareName(endpoint, workspace);
+    const name = shareName(endpoint, workspace, this.#key);
     if (this.#share?.name !== name) {
       this.rest();
       const createClient = this.#createClient.bind(null, endpoint);

@@ -211,6 +211,17 @@ describe('the token of an EventSource', () => {
     }
   });
 
+  it('is in no error, however the service writes it', async () => {
+    server.scriptExchange(streamTokenAnswer('a/one-time'));
+    const told = String.raw`{"code":"INVALID_TOKEN","detail":"\u0061\/one-time","requestId":"\u0073${TOKEN.slice(1)}"}`;
+    server.script(stream(`event: stream.error\ndata: ${told}\n\n`));
+    expect((await run()).error).toMatchObject({
+      code: 'INVALID_TOKEN',
+      message: '[redacted]',
+      requestId: '[redacted]',
+    });
+  });
+
   it.each([
     [false, 'one+time/secret='],
     [true, TOKEN],

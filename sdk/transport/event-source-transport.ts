@@ -108,7 +108,6 @@ export class EventSourceTransport implements Transport {
     for (const name of Object.keys(FRAME_NAMES)) {
       source.addEventListener(name, (event) => {
         const message = event as MessageEvent<string>;
-        watched.onFrame();
         if (message.origin === origin) run.onFrame(frameOf(message, run));
         else run.fail(redirected());
       });
@@ -129,9 +128,15 @@ function frameOf({ type, data, lastEventId }: MessageEvent<string>, run: Transpo
   return {
     ...(lastEventId !== '' && { id: lastEventId }),
     ...(type !== 'message' && { event: type }),
-    // A service may repeat what it was asked with.
-    data: type === 'stream.error' ? redact(data, run.secrets) : data,
+    data: type === 'stream.error' ? redactJson(data, run.secrets) : data,
   };
+}
+
+/** A service may repeat what it was asked with, and there is more than one way to write that in JSON. */
+function redactJson(text: string, secrets: readonly string[]): string {
+  return JSON.stringify(parseJsonObject(text), (_, value) =>
+    typeof value === 'string' ? redact(value, secrets) : value,
+  );
 }
 
 /** A browser follows redirects before anybody can say no. The address that it was sent to decides what it gets to see. */

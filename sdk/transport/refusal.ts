@@ -14,7 +14,7 @@ import { redact } from '../redact.js';
 
 /** Whether an answer may be read as events. */
 export function isEventStream(response: FetchLikeResponse): boolean {
-  return response.status === 200 && mediaType(response) === EVENT_STREAM_TYPE;
+  return response.status === 200 && mediaType(response).toLowerCase() === EVENT_STREAM_TYPE;
 }
 
 /** What an answer that is no event stream means. */
@@ -25,7 +25,7 @@ export async function readRefusal(
 ): Promise<RealtimeError> {
   const { status } = response;
   const type = mediaType(response);
-  const isProblem = status >= 400 && type === PROBLEM_TYPE;
+  const isProblem = status >= 400 && type.toLowerCase() === PROBLEM_TYPE;
   const detail = isRedirect(response)
     ? 'A redirect is not followed: it would get the token'
     : `The service answered with status ${status} and content type "${type}"`;
@@ -62,9 +62,10 @@ function codeByStatus(status = 503): ErrorCode {
   return codeOfStatus(status) ?? 'PROTOCOL_ERROR';
 }
 
+/** As it was sent: in lower case, a token in it would not be known any more. */
 function mediaType(response: FetchLikeResponse): string {
   const contentType = response.headers.get('content-type') ?? '';
-  return (contentType.split(';')[0] as string).trim().toLowerCase();
+  return (contentType.split(';')[0] as string).trim();
 }
 
 function numberOf(value: unknown): number | undefined {

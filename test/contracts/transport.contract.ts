@@ -156,6 +156,18 @@ export function describeTransport(name: string, driver: TransportDriver): void {
         expect(seen.filter(({ id }) => id === cursorAt(1))).toHaveLength(5);
       });
 
+      it('past any number of comments, heartbeats and events that it does not know', async () => {
+        const filler = 'x'.repeat(1_000_000);
+        const passedOver = [
+          `: ${filler}\r\n\r\n`,
+          `: ${filler}\r\r`,
+          `event: y\ndata: ${filler}\n\n`,
+        ];
+        server.script(stream(frames.connected(0), ...passedOver, ...passedOver, frames.event(1)));
+        const reason = new Error('enough');
+        expect((await run({ onFrame: endAt(1, reason) })).error).toBe(reason);
+      });
+
       it('ids that are no cursors as they are', async () => {
         server.script(stream('id: ωμέγα\ndata: {}\n\n'));
         const { frames: seen } = await run({ onFrame: () => calledOff.abort() });
@@ -299,8 +311,9 @@ export function describeTransport(name: string, driver: TransportDriver): void {
       );
 
       const itSeesAnswers = seesAnswers ? it : it.skip;
-      itSeesAnswers('a frame that grows beyond every bound, and hangs up', async () => {
-        const { error } = await run({ endpoint: server.endpoint('endless-frame') });
+      const itSeesGrowth = itSeesAnswers.each(['endless-frame', 'endless-lines'] as const);
+      itSeesGrowth('a frame that grows beyond every bound, and hangs up (%s)', async (fault) => {
+        const { error } = await run({ endpoint: server.endpoint(fault) });
         expect(error).toMatchObject({ code: 'PROTOCOL_ERROR', recoverable: false });
         await (await server.request(1)).over;
       });

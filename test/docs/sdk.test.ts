@@ -19,6 +19,7 @@ const CONNECT_OPTIONS: Record<keyof ConnectOptions, true> = {
   transport: true,
   queryToken: true,
   crossTab: true,
+  crossTabKey: true,
   fetch: true,
   backoff: true,
   retryBackoff: true,

@@ -17,13 +17,13 @@ const MAX_CALM_REQUESTS = 60;
 
 /** The arrows of ConnectionState. `closed` can be reached from everywhere. */
 const ARROWS: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
-  idle: ['authorizing'],
+  idle: ['authorizing', 'reconnecting', 'suspended'],
   authorizing: ['connecting', 'connected', 'reconnecting', 'suspended', 'failed', 'idle'],
   connecting: ['authorizing', 'connected', 'reconnecting', 'suspended', 'failed', 'idle'],
   connected: ['authorizing', 'connecting', 'reconnecting', 'suspended', 'failed', 'idle'],
   reconnecting: ['authorizing', 'suspended', 'failed', 'idle'],
-  suspended: ['authorizing', 'idle', 'failed'],
-  failed: ['authorizing', 'idle'],
+  suspended: ['authorizing', 'reconnecting', 'idle', 'failed'],
+  failed: ['authorizing', 'reconnecting', 'suspended', 'idle'],
   closed: [],
 };
 

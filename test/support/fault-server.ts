@@ -87,6 +87,17 @@ export function cutStream(...text: (string | Buffer)[]): Fault {
   };
 }
 
+/** An answer that begins with `head` and goes on with `part` for as long as anybody reads it. */
+function endless(code: number, contentType: string, part: string, head = ''): Fault {
+  return (response) => {
+    response.writeHead(code, { 'content-type': contentType });
+    const writeNext = (text: string): void => {
+      if (!response.destroyed) response.write(text, () => setImmediate(writeNext, part));
+    };
+    writeNext(head + part);
+  };
+}
+
 export function status(code: number, headers: Record<string, string> = {}, body = ''): Fault {
   return (response) => {
     response.writeHead(code, headers).end(body);
@@ -163,23 +174,14 @@ export const FAULTS = {
     { 'content-type': 'text/event-stream' },
     frames.connected(0) + frames.event(1),
   ),
-  'endless-frame': (response) => {
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.write(`${frames.connected(0)}data: `);
-    const part = 'x'.repeat(65_536);
-    const writeNext = (): void => {
-      if (!response.destroyed) response.write(part, () => setImmediate(writeNext));
-    };
-    writeNext();
-  },
-  'endless-refusal': (response) => {
-    response.writeHead(403, { 'content-type': 'application/problem+json' });
-    const part = ' '.repeat(8192);
-    const writeNext = (): void => {
-      if (!response.destroyed) response.write(part, () => setImmediate(writeNext));
-    };
-    writeNext();
-  },
+  'endless-frame': endless(
+    200,
+    'text/event-stream',
+    'x'.repeat(65_536),
+    `${frames.connected(0)}data: `,
+  ),
+  'endless-lines': endless(200, 'text/event-stream', `data: ${'x'.repeat(65_536)}\r\n`),
+  'endless-refusal': endless(403, 'application/problem+json', ' '.repeat(8192)),
 } satisfies Record<string, Fault>;
 
 /** A service that misbehaves on purpose, over real sockets. */

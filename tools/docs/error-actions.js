@@ -35,7 +35,11 @@ export const ERROR_ACTIONS = {
     you: 'Read `message`, and repair the call.',
   },
   RATE_LIMIT_EXCEEDED: { client: GOES_ON, you: 'Nothing. If it lasts, raise the limit.' },
-  SLOW_CONSUMER: { client: 'resumes from its cursor', you: 'Do less in `onEvent`.' },
+  SLOW_CONSUMER: {
+    client:
+      'resumes from its cursor; a subscription whose events wait for an iteration too long ends',
+    you: 'Do less in `onEvent`, or iterate faster.',
+  },
   UNAVAILABLE: { client: GOES_ON, you: 'Nothing.' },
   NOT_FOUND: { client: FAILS, you: 'Look at `endpoint`.' },
   METHOD_NOT_ALLOWED: { client: FAILS, you: 'Look at `endpoint`.' },
@@ -53,7 +57,7 @@ export const ERROR_ACTIONS = {
   },
   TOKEN_PROVIDER_ERROR: {
     client:
-      'goes on; fails if the provider throws `StopRetrying`, or its endpoint refuses for good',
+      'goes on; fails if the provider throws `StopRetrying`, or its endpoint refuses for good, or has a relative address outside of a page',
     you: 'Read `message` and `cause`, and repair the provider or its settings.',
   },
   TOKEN_PROVIDER_TIMEOUT: { client: GOES_ON, you: 'Make the provider answer within 10 seconds.' },

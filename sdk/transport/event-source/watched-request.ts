@@ -4,10 +4,16 @@ import { readChunks } from '../../http/response-body.js';
 import { frameTooLong, MAX_FRAME_LENGTH } from '../frame-reader.js';
 import type { TransportRun } from '../transport-run.js';
 
+const CR = 0x0d;
+const LF = 0x0a;
+
 /** The request of an EventSource that lets others make it: sees what an EventSource hides, and bounds what it does not. */
 export class WatchedRequest {
   readonly #run: TransportRun;
-  #bytesSinceFrame = 0;
+  /** Bytes since the last blank line, which ends whatever the EventSource still keeps. */
+  #frameLength = 0;
+  #isLineEmpty = true;
+  #endedInCr = false;
 
   constructor(run: TransportRun) {
     this.#run = run;
@@ -20,11 +26,6 @@ export class WatchedRequest {
       });
       return { status, headers, body: body && this.#watched(body) };
     });
-  }
-
-  /** The EventSource has found a frame in what it was given. */
-  onFrame(): void {
-    this.#bytesSinceFrame = 0;
   }
 
   #watched(body: FetchLikeBody): FetchLikeBody {
@@ -44,9 +45,16 @@ export class WatchedRequest {
     };
   }
 
-  #count({ byteLength }: Uint8Array): void {
-    this.#bytesSinceFrame += byteLength;
-    if (this.#bytesSinceFrame > MAX_FRAME_LENGTH) throw frameTooLong(MAX_FRAME_LENGTH);
+  #count(bytes: Uint8Array): void {
+    for (const byte of bytes) {
+      const isSecondOfCrLf = byte === LF && this.#endedInCr;
+      this.#endedInCr = byte === CR;
+      if (isSecondOfCrLf) continue;
+      const isLineBreak = byte === LF || byte === CR;
+      this.#frameLength = isLineBreak && this.#isLineEmpty ? 0 : this.#frameLength + 1;
+      this.#isLineEmpty = isLineBreak;
+      if (this.#frameLength > MAX_FRAME_LENGTH) throw frameTooLong(MAX_FRAME_LENGTH);
+    }
   }
 
   async #watch<T>(work: () => Promise<T>): Promise<T> {
