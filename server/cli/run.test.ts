@@ -314,7 +314,7 @@ describe('sluice keys', () => {
       code: 1,
       stderr: expect.stringMatching(/^sluice: the next key waits for its time already; /),
     });
-    expect(await sluice(['keys', 'retire', '--kid', first.kid])).toMatchObject({
+    expect(await sluice(['keys', 'retire', `--kid=${first.kid}`])).toMatchObject({
       code: 1,
       stderr: 'sluice: the key signs; rotate first\n',
     });
@@ -340,7 +340,8 @@ describe('sluice keys', () => {
     const lifeMs = Date.parse(waiting.retirableAt) - Date.now();
     expect(lifeMs).toBeGreaterThan(86_400_000);
     expect(lifeMs).toBeLessThan(86_410_000);
-    const forced = ['keys', 'retire', '--kid', first.kid, '--even-if-tokens-live'];
+    // One in 64 begins with a dash.
+    const forced = ['keys', 'retire', `--kid=${first.kid}`, '--even-if-tokens-live'];
     expect(await sluice(forced)).toMatchObject({
       code: 0,
       stderr: `sluice: retired ${first.kid}\n`,

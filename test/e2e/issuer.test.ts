@@ -123,7 +123,7 @@ describe('the keys of a service that runs', () => {
     // Tokens of the first key may live, so it stays until it is told to go; then they are refused, known ones too.
     await sluice(['keys', 'retire']);
     expect(await publishedKids()).toEqual([firstKid, rotated.kid]);
-    await sluice(['keys', 'retire', '--kid', firstKid ?? '', '--even-if-tokens-live']);
+    await sluice(['keys', 'retire', `--kid=${firstKid}`, '--even-if-tokens-live']);
     await becomes(async () => (await enter(first)).code === 'INVALID_TOKEN');
     expect(await publishedKids()).toEqual([rotated.kid]);
     expect(await enter(second)).toMatchObject({ status: 201 });
