@@ -31,6 +31,7 @@ export type {
   Disconnection,
   EventContext,
   ReceivedEvent,
+  StartContext,
   SubscribeOptions,
   Subscription,
 } from './subscription/subscribe-options.js';

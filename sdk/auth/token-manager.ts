@@ -219,7 +219,7 @@ export class TokenManager {
 
   #failed(thrown: unknown): RealtimeError {
     const error = asProviderError(thrown, this.#token);
-    const backoff = backoffMs(this.#failures++, DEFAULT_BACKOFF, Math.random());
+    const backoff = backoffMs(this.#failures++, DEFAULT_BACKOFF);
     const waitMs = error.recoverable ? Math.max(backoff, error.retryAfterMs ?? 0) : NEVER;
     this.#notBefore = Math.max(this.#notBefore, performance.now() + waitMs);
     return error;

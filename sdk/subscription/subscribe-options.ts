@@ -43,6 +43,7 @@ export interface EventContext {
   readonly cursor: string;
 }
 
+/** Where a subscription begins. */
 export interface StartContext {
   /** Behind which the events of the subscription begin; `null` where `onGap` is next to tell. */
   readonly cursor: string | null;

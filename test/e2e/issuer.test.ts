@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { watch } from 'node:fs';
@@ -6,7 +6,6 @@ import { rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   AUTH_TOKEN_PATH,
@@ -20,6 +19,7 @@ import { createTokenIssuer } from '@sluice/server';
 import jsonwebtoken from 'jsonwebtoken';
 import { rawRequest } from '../support/raw-http.js';
 import { Service } from '../support/service.js';
+import { addServiceAccount, runSluice } from '../support/service-account.js';
 
 const COMMAND = join(import.meta.dirname, '../../server/bin/sluice.js');
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
@@ -32,17 +32,10 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 /** Runs the command on the folder of a service that runs. */
-async function sluice(args: readonly string[], { dataDir }: Service = service): Promise<string> {
-  const env = { PATH: process.env['PATH'] ?? '', DATA_DIR: dataDir };
-  const { stdout } = await promisify(execFile)(process.execPath, [COMMAND, ...args], { env });
-  return stdout;
-}
+const sluice = (args: readonly string[], of: Service = service): Promise<string> =>
+  runSluice(args, of);
 
-async function addClient(id: string, of: Service = service): Promise<string> {
-  const about = ['--workspace', 'acme', '--permissions', 'realtime:subscribe,realtime:publish'];
-  const printed = await sluice(['clients', 'add', '--id', id, ...about], of);
-  return /^client_secret=(.+)$/m.exec(printed)?.[1] ?? '';
-}
+const addClient = (id: string, of: Service = service): Promise<string> => addServiceAccount(id, of);
 
 function askForToken(id: string, secret: string, { url }: Service = service): Promise<Response> {
   return fetch(url + TOKEN_PATH, {
