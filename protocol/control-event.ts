@@ -19,9 +19,10 @@ export interface StreamGap {
   readonly oldest: string;
   /**
    * `expired`: retention has trimmed it; `unknown_epoch`: the cursor is of another log or workspace;
-   * `ahead`: the log has not come that far (it was restored from an older copy).
+   * `ahead`: the log has not come that far (it was restored from an older copy); `lost`: the log may have lost events,
+   * since the server that kept it was replaced or restarted.
    */
-  readonly reason: 'expired' | 'unknown_epoch' | 'ahead';
+  readonly reason: 'expired' | 'unknown_epoch' | 'ahead' | 'lost';
 }
 
 /** The token ends soon; a client that has a newer one opens its next stream now. */

@@ -27,6 +27,8 @@ describe('the configuration', () => {
       dataDir: resolve('./data'),
       logLevel: 'info',
       drainMs: 3_000,
+      ops: null,
+      redis: null,
       allowedOrigins: [],
       trustedProxies: [],
       tokens: {
@@ -40,7 +42,12 @@ describe('the configuration', () => {
         maxLifetimeSeconds: 86_400,
       },
       queryTokens: { areAccepted: true, maxLifetimeSeconds: null },
-      issuer: { issuer: 'urn:sluice:embedded', audience: 'sluice', isExposed: false },
+      issuer: {
+        issuer: 'urn:sluice:embedded',
+        audience: 'sluice',
+        isExposed: false,
+        keySecret: null,
+      },
       permissions: { kind: 'claims' },
       recheck: { intervalMs: 60_000, graceMs: 300_000 },
       admission: {
@@ -49,6 +56,7 @@ describe('the configuration', () => {
         maxStreamsPerWorkspace: 50_000,
         maxStreamsPerAddress: 5_000,
         maxFailedAttemptsPerMinute: 120,
+        maxOpensPerSecond: 1_000,
       },
       auditLog: 'stderr',
       stream: {
@@ -58,8 +66,26 @@ describe('the configuration', () => {
         stallMs: 30_000,
       },
       publish: { maxEventBytes: 65_536, maxBatch: 1_000, maxBodyBytes: 1_048_576 },
-      retention: { maxAgeSeconds: 86_400, maxEvents: 100_000, maxBytes: 268_435_456 },
+      retention: {
+        default: { maxAgeSeconds: 86_400, maxEvents: 100_000, maxBytes: 268_435_456 },
+        workspaces: [],
+      },
     });
+  });
+
+  it('drains longer where there may be other nodes', () => {
+    expect(readConfig({ REDIS_URL: 'redis://127.0.0.1' }).drainMs).toBe(10_000);
+    expect(readConfig({ REDIS_URL: 'redis://127.0.0.1', DRAIN_MS: '0' }).drainMs).toBe(0);
+  });
+
+  it('opens a port for operators only where one is named, and never the public one', () => {
+    expect(readConfig({ OPS_HOST: '0.0.0.0' }).ops).toBeNull();
+    expect(readConfig({ OPS_PORT: '9464' }).ops).toEqual({ host: '127.0.0.1', port: 9_464 });
+    expect(readConfig({ OPS_PORT: '0', PORT: '0' }).ops).toEqual({ host: '127.0.0.1', port: 0 });
+    expect(faultsOf({ OPS_PORT: '8080', PORT: '8080' })).toEqual([
+      expect.stringContaining('OPS_PORT is PORT'),
+    ]);
+    expect(faultsOf({ OPS_PORT: '3000' })).toHaveLength(1);
   });
 
   it('takes what is set, without the white space around it', () => {
@@ -310,6 +336,17 @@ describe('the issuers that are trusted', () => {
     const faults = faultsOf(shared(secret));
     expect(faults).toEqual([expect.stringMatching(/^JWT_SECRET /)]);
     expect(faults.join()).not.toContain(secret);
+  });
+
+  it('are encrypted with a secret where nodes share the keys of the embedded one', () => {
+    const settings = { REDIS_URL: 'redis://127.0.0.1', ISSUER_KEY_SECRET: SECRET };
+    expect(readConfig(settings).issuer).toMatchObject({ keySecret: SECRET });
+    expect(faultsOf({ ...settings, ISSUER_KEY_SECRET: 'a'.repeat(64) })).toEqual([
+      expect.stringMatching(/^ISSUER_KEY_SECRET must be 32 to 4096 bytes/),
+    ]);
+    expect(faultsOf({ ISSUER_KEY_SECRET: SECRET })).toEqual([
+      'ISSUER_KEY_SECRET is set without REDIS_URL: files are not encrypted by it',
+    ]);
   });
 
   it.each<[string, Settings, RegExp]>([

@@ -1,10 +1,17 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { type OpsSettings, readOpsSettings } from './config/ops-settings.js';
+import { type RedisSettings, readRedisSettings } from './config/redis-settings.js';
+import { type RetentionRules, readRetention } from './config/retention.js';
 import { isLoopback, SettingReader } from './config/setting-reader.js';
-import { readTrustedIssuers, type TrustedIssuer } from './config/trusted-issuers.js';
+import { readSecret, readTrustedIssuers, type TrustedIssuer } from './config/trusted-issuers.js';
 import { readTrustedProxies, type TrustedProxies } from './config/trusted-proxies.js';
 import { deepFreeze } from './deep-freeze.js';
 
+export type { OpsSettings } from './config/ops-settings.js';
+export type { HostAndPort, RedisAddress, RedisSettings } from './config/redis-settings.js';
+export { placesOf } from './config/redis-settings.js';
+export type { Retention, RetentionRules } from './config/retention.js';
 export { EMBEDDED_ISSUER, type KeySource, type TrustedIssuer } from './config/trusted-issuers.js';
 export type { TrustedProxies } from './config/trusted-proxies.js';
 
@@ -70,13 +77,8 @@ export interface AdmissionLimits {
   readonly maxStreamsPerWorkspace: number | null;
   readonly maxStreamsPerAddress: number | null;
   readonly maxFailedAttemptsPerMinute: number | null;
-}
-
-/** How long a workspace's history is kept; whichever bound is reached first trims the oldest events. */
-export interface Retention {
-  readonly maxAgeSeconds: number;
-  readonly maxEvents: number;
-  readonly maxBytes: number;
+  /** How many streams a second may be opened. */
+  readonly maxOpensPerSecond: number | null;
 }
 
 /** How much one publish may hold. */
@@ -97,12 +99,14 @@ export interface StreamLimits {
   readonly stallMs: number;
 }
 
-/** The issuer within the service, for one machine. */
+/** The issuer within the service. */
 export interface EmbeddedIssuer {
   readonly issuer: string;
   readonly audience: string;
   /** Whether it answers others than this machine. */
   readonly isExposed: boolean;
+  /** What its keys and clients are encrypted with in Redis; `null`: they are not. */
+  readonly keySecret: string | null;
 }
 
 export interface Config {
@@ -110,7 +114,10 @@ export interface Config {
   readonly port: number;
   readonly dataDir: string;
   readonly logLevel: LogLevel;
+  /** The time over which the clients of open streams come back, to other nodes or this one, when it goes down. */
   readonly drainMs: number;
+  /** `null`: no port is opened for operators. */
+  readonly ops: OpsSettings | null;
   /** Origins whose pages may read the service's answers (CORS), compared exactly. */
   readonly allowedOrigins: readonly string[];
   /** Proxies whose word on the client's address is taken. */
@@ -126,7 +133,9 @@ export interface Config {
   readonly auditLog: string;
   readonly stream: StreamLimits;
   readonly publish: PublishLimits;
-  readonly retention: Retention;
+  readonly retention: RetentionRules;
+  /** What nodes share; `null`: there is one node, and all is in its data folder. */
+  readonly redis: RedisSettings | null;
 }
 
 /** Every fault of a configuration at once. Values are not repeated: one of them may be a secret. */
@@ -149,6 +158,8 @@ export function readConfig(env: Environment): Config {
   const trustedIssuers = readTrustedIssuers(read);
   const issuer = readEmbeddedIssuer(read, trustedIssuers);
   const host = read.text('HOST', '127.0.0.1');
+  const port = read.integer('PORT', 3000, 0, 65_535);
+  const redis = readRedisSettings(read);
   const workspaceClaim = read.claimName('WORKSPACE_CLAIM', 'workspace');
   const writtenClaims = [workspaceClaim, `${workspaceClaim}s`];
   if (issuer !== null && writtenClaims.some((claim) => ISSUER_CLAIMS.includes(claim))) {
@@ -162,10 +173,11 @@ export function readConfig(env: Environment): Config {
 
   const config: Config = {
     host,
-    port: read.integer('PORT', 3000, 0, 65_535),
+    port,
     dataDir: resolve(read.text('DATA_DIR', './data')),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
-    drainMs: read.integer('DRAIN_MS', 3_000, 0, 600_000),
+    drainMs: read.integer('DRAIN_MS', redis === null ? 3_000 : 10_000, 0, 600_000),
+    ops: readOpsSettings(read, port),
     allowedOrigins: read.origins('ALLOWED_ORIGINS'),
     trustedProxies: readTrustedProxies(read),
     tokens: {
@@ -192,6 +204,7 @@ export function readConfig(env: Environment): Config {
       maxStreamsPerWorkspace: read.limit('MAX_STREAMS_PER_WORKSPACE', 50_000, 1_000_000),
       maxStreamsPerAddress: read.limit('MAX_STREAMS_PER_ADDRESS', 5_000, 1_000_000),
       maxFailedAttemptsPerMinute: read.limit('MAX_FAILED_ATTEMPTS_PER_MINUTE', 120, 1_000_000),
+      maxOpensPerSecond: read.limit('MAX_OPENS_PER_SECOND', 1_000, 1_000_000),
     },
     auditLog: read.text('AUDIT_LOG', 'stderr'),
     stream: {
@@ -205,11 +218,8 @@ export function readConfig(env: Environment): Config {
       maxBatch: read.integer('MAX_BATCH', 1_000, 1, 10_000),
       maxBodyBytes: read.integer('MAX_BODY_BYTES', 1_048_576, 1_024, 16_777_216),
     },
-    retention: {
-      maxAgeSeconds: read.integer('RETENTION_SECONDS', 86_400, 1, 31_536_000),
-      maxEvents: read.integer('RETENTION_EVENTS', 100_000, 1, 100_000_000),
-      maxBytes: read.integer('RETENTION_BYTES', 268_435_456, 65_536, 1_099_511_627_776),
-    },
+    retention: readRetention(read),
+    redis,
   };
   const { maxEventBytes, maxBodyBytes } = config.publish;
   if (maxEventBytes > maxBodyBytes) {
@@ -227,9 +237,13 @@ function readEmbeddedIssuer(
   trusted: readonly TrustedIssuer[],
 ): EmbeddedIssuer | null {
   const isExposed = read.flag('ISSUER_EXPOSED', false);
+  const keySecret = read.isSet('ISSUER_KEY_SECRET') ? readSecret(read, 'ISSUER_KEY_SECRET') : null;
+  if (keySecret !== null && !read.isSet('REDIS_URL')) {
+    read.refuse('ISSUER_KEY_SECRET is set without REDIS_URL: files are not encrypted by it');
+  }
   const embedded = trusted.find(({ keys }) => keys.kind === 'embedded');
   if (embedded === undefined) return null;
-  return { issuer: embedded.issuer, audience: embedded.audience, isExposed };
+  return { issuer: embedded.issuer, audience: embedded.audience, isExposed, keySecret };
 }
 
 function readPermissionSource(read: SettingReader): PermissionSource {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Settings by name, each with its default and bounds; what cannot stand is added to `faults`. */
@@ -85,6 +87,18 @@ export class SettingReader {
     return null;
   }
 
+  /** The text of a file; `null` where it is not set. */
+  file(name: string): string | null {
+    const path = this.text(name, '');
+    if (path === '') return null;
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (error) {
+      this.faults.push(`${name} names a file that cannot be read (${codeOf(error)})`);
+      return null;
+    }
+  }
+
   isSet(name: string): boolean {
     return this.text(name, '') !== '';
   }
@@ -109,4 +123,8 @@ export function isLoopback(host: string): boolean {
 
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown';
 }

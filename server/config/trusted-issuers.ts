@@ -85,26 +85,27 @@ function readSingle(read: SettingReader): TrustedIssuer[] {
     );
   }
   const keys: KeySource = hasSecret
-    ? { kind: 'secret', secret: readSecret(read) }
+    ? { kind: 'secret', secret: readSecret(read, 'JWT_SECRET') }
     : hasUri
       ? { kind: 'jwks', uri: uri ?? '' }
       : { kind: 'discovery' };
   return [{ issuer, audience, keys }];
 }
 
-function readSecret(read: SettingReader): string {
-  const secret = read.text('JWT_SECRET', '');
+/** A secret that cannot be guessed. */
+export function readSecret(read: SettingReader, name: string): string {
+  const secret = read.text(name, '');
   const bytes = Buffer.from(secret);
   if (/-----BEGIN |^\s*[{]|^ssh-/.test(secret)) {
     // A public key taken for a secret is known to everybody (RFC 8725, section 2.1).
-    read.refuse('JWT_SECRET is a key in PEM, JWK or SSH form, not a shared secret');
+    read.refuse(`${name} is a key in PEM, JWK or SSH form, not a shared secret`);
   } else if (
     bytes.length < MIN_SECRET_BYTES ||
     bytes.length > MAX_SECRET_BYTES ||
     deflateRawSync(bytes).length < MIN_SECRET_SUBSTANCE
   ) {
     read.refuse(
-      `JWT_SECRET must be ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} bytes that cannot be guessed; make one with: openssl rand -base64 48`,
+      `${name} must be ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} bytes that cannot be guessed; make one with: openssl rand -base64 48`,
     );
   }
   return secret;

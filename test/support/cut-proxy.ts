@@ -1,5 +1,6 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Inbox } from './inbox.js';
+import { Flow, type Shape, UNSHAPED } from './proxied-flow.js';
 
 /** How a connection is cut: `rst` as a broken network or a crash does, `fin` as a polite end in the middle. */
 export type Cut = 'rst' | 'fin';
@@ -34,8 +35,16 @@ export interface CutProxy extends AsyncDisposable {
    * falls, also in the middle of a frame or of a character.
    */
   cutAt: (connection: number) => CutAt | null;
+  /** How the bytes of all connections pass, both ways, from now on: late, or few at a time. */
+  shape(shape: Partial<Shape>): void;
   /** Bytes stop flowing both ways, and connections stay open, until `resume`. */
   stall(): void;
+  /**
+   * As if the other side had vanished: whatever is sent, either way, is swallowed, the end of a connection too. A connection
+   * that was cut so never works again; new ones are of that kind until `resume`.
+   */
+  halfOpen(): void;
+  /** Ends `stall` and `halfOpen`. */
   resume(): void;
   /** New connections are reset at once, until `accept`. */
   refuse(): void;
@@ -49,8 +58,10 @@ export async function startCutProxy(target: number): Promise<CutProxy> {
   const open = new Set<Connection>();
   let stalled = false;
   let refusing = false;
+  let swallowing = false;
+  let shape = UNSHAPED;
 
-  const server = createServer({ allowHalfOpen: false }, (client) => {
+  const server = createServer({ allowHalfOpen: true }, (client) => {
     if (refusing) {
       client.on('error', () => {}).resetAndDestroy();
       return;
@@ -58,11 +69,13 @@ export async function startCutProxy(target: number): Promise<CutProxy> {
     const number = connections.items.length + 1;
     const connection = new Connection(number, client, target, {
       cutAt: self.cutAt(number),
+      shape: () => shape,
       onCut: (cut) => cuts.push(cut),
       onClose: (closed) => open.delete(closed),
     });
     open.add(connection);
     if (stalled) connection.stall();
+    if (swallowing) connection.halfOpen();
     connections.push(connection);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -80,12 +93,20 @@ export async function startCutProxy(target: number): Promise<CutProxy> {
     cutAll(how = 'rst') {
       for (const connection of open) connection.cut(how);
     },
+    shape(changed) {
+      shape = { ...shape, ...changed };
+    },
     stall() {
       stalled = true;
       for (const connection of open) connection.stall();
     },
+    halfOpen() {
+      swallowing = true;
+      for (const connection of open) connection.halfOpen();
+    },
     resume() {
       stalled = false;
+      swallowing = false;
       for (const connection of open) connection.resume();
     },
     refuse() {
@@ -105,6 +126,7 @@ export async function startCutProxy(target: number): Promise<CutProxy> {
 }
 
 interface ConnectionOptions {
+  readonly shape: () => Shape;
   readonly cutAt: CutAt | null;
   readonly onCut: (connection: ProxiedConnection) => void;
   readonly onClose: (connection: Connection) => void;
@@ -118,20 +140,40 @@ class Connection implements ProxiedConnection {
   isOpen = true;
   readonly #client: Socket;
   readonly #upstream: Socket;
+  readonly #toUpstream: Flow;
+  readonly #toClient: Flow;
   readonly #options: ConnectionOptions;
+  #isHalfOpen = false;
 
   constructor(number: number, client: Socket, target: number, options: ConnectionOptions) {
     this.number = number;
     this.#client = client.setNoDelay();
-    this.#upstream = connect(target, '127.0.0.1').setNoDelay();
+    const upstream = connect({ port: target, host: '127.0.0.1', allowHalfOpen: true }).setNoDelay();
+    this.#upstream = upstream;
     this.#options = options;
-    client.on('error', () => {}).on('close', () => this.destroy());
+    this.#toUpstream = new Flow({
+      from: client,
+      shape: options.shape,
+      pass: (bytes) => upstream.write(bytes),
+      onEnd: () => upstream.end(),
+    });
+    this.#toClient = new Flow({
+      from: upstream,
+      shape: options.shape,
+      pass: (bytes) => this.#passToClient(bytes),
+      onEnd: () => client.end(),
+    });
+    client.on('drain', () => this.#toClient.resume());
+    upstream.on('drain', () => this.#toUpstream.resume());
+    client
+      .on('error', () => {})
+      .on('close', () => {
+        if (!this.#isHalfOpen) this.destroy();
+      });
     // The service is down, or has cut the connection itself: the client sees just that.
-    this.#upstream.on('error', () => client.resetAndDestroy());
-    this.#upstream.on('end', () => client.end()).on('close', () => client.destroySoon());
-    client.pipe(this.#upstream);
-    this.#upstream.on('data', (bytes) => this.#toClient(bytes));
-    client.on('drain', () => this.#upstream.resume());
+    upstream.on('error', () => {
+      if (!this.#isHalfOpen) client.resetAndDestroy();
+    });
   }
 
   cut(how: Cut = 'rst'): void {
@@ -143,13 +185,19 @@ class Connection implements ProxiedConnection {
   }
 
   stall(): void {
-    this.#client.pause();
-    this.#upstream.pause();
+    this.#toUpstream.stall();
+    this.#toClient.stall();
+  }
+
+  halfOpen(): void {
+    this.#isHalfOpen = true;
+    this.#toUpstream.die();
+    this.#toClient.die();
   }
 
   resume(): void {
-    this.#client.resume();
-    this.#upstream.resume();
+    this.#toUpstream.unstall();
+    this.#toClient.unstall();
   }
 
   destroy(): void {
@@ -157,8 +205,8 @@ class Connection implements ProxiedConnection {
     this.#close();
   }
 
-  #toClient(bytes: Buffer): void {
-    if (!this.isOpen) return;
+  #passToClient(bytes: Buffer): boolean {
+    if (!this.isOpen) return true;
     const { bytes: limit, how } = this.#options.cutAt ?? NEVER;
     const passed = bytes.subarray(0, limit - this.bytesToClient);
     this.bytesToClient += passed.length;
@@ -167,12 +215,14 @@ class Connection implements ProxiedConnection {
     const mayGoOn = this.#client.write(passed, () => {
       if (isLast) this.cut(how);
     });
-    if (isLast || !mayGoOn) this.#upstream.pause();
+    return mayGoOn && !isLast;
   }
 
   #close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
+    this.#toUpstream.stop();
+    this.#toClient.stop();
     this.#upstream.destroy();
     this.#options.onClose(this);
   }

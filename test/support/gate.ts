@@ -51,6 +51,7 @@ export const NO_LIMITS: AdmissionLimits = {
   maxStreamsPerWorkspace: null,
   maxStreamsPerAddress: null,
   maxFailedAttemptsPerMinute: null,
+  maxOpensPerSecond: null,
 };
 
 interface TestGateParts extends Partial<GateParts> {

@@ -8,7 +8,14 @@ import { promisify } from 'node:util';
 // It imports nothing but Node's own modules, because the test runner loads it without its own way of resolving names.
 
 /** Programs that are no packages of this project. */
-export type ToolName = 'chromium' | 'curl' | 'firefox' | 'node-22' | 'node-24';
+export type ToolName =
+  | 'chromium'
+  | 'curl'
+  | 'firefox'
+  | 'node-22'
+  | 'node-24'
+  | 'redis-server'
+  | 'redis-sentinel';
 
 /** Where a program is, or why it cannot be had. */
 export type Tool = { readonly path: string } | { readonly missing: string };
@@ -20,8 +27,8 @@ const INSTALL_DEADLINE_MS = 300_000;
 const run = promisify(execFile);
 
 export default async function globalSetup(): Promise<void> {
-  const [chromium, curl, firefox, node22, node24] = await Promise.all([
-    ...installFromDebian(['chromium', 'curl', 'firefox-esr']),
+  const [chromium, curl, firefox, redisServer, redisSentinel, node22, node24] = await Promise.all([
+    ...installFromDebian(['chromium', 'curl', 'firefox-esr', 'redis-server', 'redis-sentinel']),
     installNode(22),
     installNode(24),
   ]);
@@ -31,6 +38,8 @@ export default async function globalSetup(): Promise<void> {
     firefox: firefox as Tool,
     'node-22': node22 as Tool,
     'node-24': node24 as Tool,
+    'redis-server': redisServer as Tool,
+    'redis-sentinel': redisSentinel as Tool,
   };
   for (const [name, tool] of Object.entries(tools)) {
     if ('missing' in tool) {

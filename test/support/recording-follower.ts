@@ -45,6 +45,10 @@ export class RecordingFollower implements Follower {
   /** Called within each write, so in the middle of a pass. */
   onWrite: () => void = () => {};
 
+  get endCode(): ServiceErrorCode | null {
+    return this.endedWith;
+  }
+
   private isStuck: boolean;
   private waiting: (() => void)[] = [];
   private watchers: (() => void)[] = [];
@@ -99,6 +103,7 @@ export class RecordingFollower implements Follower {
 
   tellGap(gap: Gap): void {
     this.gaps.push(gap);
+    this.changed();
   }
 
   warn(): void {
@@ -109,7 +114,7 @@ export class RecordingFollower implements Follower {
 
   drain(reconnectInMs: number): void {
     this.drainedWith.push(reconnectInMs);
-    this.end('UNAVAILABLE');
+    this.changed();
   }
 
   end(code: ServiceErrorCode): void {

@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream';
 import { Inbox, withResolvers } from './inbox.js';
 
 export interface ServiceOptions {
-  /** Settings beside HOST, PORT and DATA_DIR; nothing is inherited but PATH. */
+  /** Settings beside HOST, PORT, DATA_DIR and DRAIN_MS (0); nothing is inherited but PATH. */
   readonly env?: Readonly<Record<string, string>>;
   /** The Node that runs the service; the one that runs the test by default. */
   readonly nodeBinary?: string;
@@ -23,6 +23,7 @@ export interface Exit {
 
 const ENTRY = join(import.meta.dirname, '../../server/dist/main.js');
 const LISTENS = /^Sluice listens on (http:\/\/(?:127\.0\.0\.1|localhost):(\d+))/;
+const OPS_LISTENS = /^ +ops +(http:\/\/127\.0\.0\.1:\d+)\/readyz/;
 const START_DEADLINE_MS = 15_000;
 /** After it, a process that was asked to stop and did not is killed, and the test fails. */
 const STOP_DEADLINE_MS = 15_000;
@@ -71,6 +72,14 @@ export class Service implements AsyncDisposable {
     return `http://127.0.0.1:${this.#port}`;
   }
 
+  /** Of the port for operators, of the run that stands or of the last one; only with `OPS_PORT`. */
+  get opsUrl(): string {
+    const lines = this.stdout.items.map((line) => OPS_LISTENS.exec(line)?.[1]);
+    const url = lines.findLast((found) => found !== undefined);
+    if (url === undefined) throw new Error('the service was started without OPS_PORT');
+    return url;
+  }
+
   get pid(): number {
     const pid = this.#run?.process.pid;
     if (pid === undefined) throw new Error('the service does not run');
@@ -88,6 +97,8 @@ export class Service implements AsyncDisposable {
         PORT: String(this.#port),
         DATA_DIR: this.dataDir,
         LOG_LEVEL: 'warn',
+        // A test that is about something else does not wait for clients to move.
+        DRAIN_MS: '0',
         ...this.#options.env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

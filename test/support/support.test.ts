@@ -142,6 +142,45 @@ describe('the cutting proxy', () => {
     expect((await answer).body).toBe('done');
   });
 
+  it('delays what it passes on, both ways', async () => {
+    await using server = await serve((_, response) => response.end('done'));
+    await using proxy = await startCutProxy(server.port);
+    proxy.shape({ delayMs: 60 });
+    const start = performance.now();
+    expect((await rawRequest({ port: proxy.port, path: '/' })).body).toBe('done');
+    expect(performance.now() - start).toBeGreaterThanOrEqual(119);
+  });
+
+  it('lets no more bytes pass in a second than it is told', async () => {
+    await using server = await serve((_, response) => response.end('x'.repeat(100_000)));
+    await using proxy = await startCutProxy(server.port);
+    proxy.shape({ bytesPerSecond: 400_000 });
+    const start = performance.now();
+    expect((await rawRequest({ port: proxy.port, path: '/' })).body).toHaveLength(100_000);
+    expect(performance.now() - start).toBeGreaterThanOrEqual(240);
+  });
+
+  it('leaves connections half-open, and lets later ones through again', async () => {
+    await using server = await serve(streaming);
+    await using proxy = await startCutProxy(server.port);
+    using stream = await RawStream.open({ port: proxy.port, path: '/' });
+    await stream.next();
+    let hasEnded = false;
+    void stream.ended.then(() => {
+      hasEnded = true;
+    });
+    proxy.halfOpen();
+    await server[Symbol.asyncDispose]();
+    expect(proxy.openConnections).toHaveLength(1);
+    await using again = await serve(streaming);
+    await using live = await startCutProxy(again.port);
+    live.halfOpen();
+    live.resume();
+    using other = await RawStream.open({ port: live.port, path: '/' });
+    await other.next();
+    expect(hasEnded).toBe(false);
+  });
+
   it('refuses connections, and passes on that nobody is behind it', async () => {
     await using server = await serve((_, response) => response.end('done'));
     await using proxy = await startCutProxy(server.port);

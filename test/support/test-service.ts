@@ -94,6 +94,8 @@ export interface Listening extends AsyncDisposable {
 /** Listens on a free port of loopback. */
 export async function listen(listener: Parameters<typeof createServer>[1]): Promise<Listening> {
   const server = createServer(listener);
+  // As the service does: after Node's five seconds a client may write to a connection that is just being closed.
+  server.keepAliveTimeout = 75_000;
   // The server does not know the sockets of streams any more.
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => sockets.add(socket));
