@@ -1,9 +1,15 @@
-import { SluiceError } from '../errors.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import { SluiceError, spreadRetryMs } from '../errors.js';
 import type { Follower } from './follower.js';
 import type { History } from './history.js';
 import type { Page } from './page.js';
 import { TurnBudget } from './turn-budget.js';
 import type { WorkspaceHub } from './workspace-hub.js';
+
+/** Before history that could not be read is asked for again. */
+const RETRY_MS = 500;
+/** How often in a row history may fail to be read from a log that is there. */
+const MAX_FAILURES = 10;
 
 /** Walks streams through history until they have come so far that they can follow the tail with their group. */
 export class CatchUp {
@@ -13,22 +19,30 @@ export class CatchUp {
 
   /** Resolves when the stream has joined its group or is closed. Never rejects. */
   async run(hub: WorkspaceHub, follower: Follower): Promise<void> {
-    try {
-      while (!follower.isClosed && !hub.join(follower)) {
+    let failures = 0;
+    while (!follower.isClosed && !hub.join(follower)) {
+      try {
         await this.step(hub, follower);
+        failures = 0;
+      } catch (error) {
+        // While the log is away, nobody counts.
+        if (this.history.isAvailable) failures++;
+        if (!isUnavailable(error) || failures > MAX_FAILURES) endFor(follower, error);
+        else await pause(spreadRetryMs(RETRY_MS), undefined, { ref: false });
       }
-    } catch (error) {
-      if (error instanceof SluiceError) follower.end(error.code, error.message);
-      else follower.end('INTERNAL_ERROR');
     }
   }
 
   private async step(hub: WorkspaceHub, follower: Follower): Promise<void> {
     await this.budget.turn();
+    // Where the log was made anew, the socket may not have taken what came before.
+    await follower.drained();
     if (follower.isClosed) return;
+    const { generation } = hub;
     const page =
       hub.pageAfter(follower.cursor, follower.filter) ?? (await this.read(hub, follower));
-    if (follower.isClosed) return;
+    // Begun anew while it was read: the stream has another place by now.
+    if (follower.isClosed || hub.generation !== generation) return;
     if (page.gap !== null) follower.tellGap(page.gap);
     follower.cursor = page.end;
     follower.mark += page.frames.length;
@@ -39,4 +53,13 @@ export class CatchUp {
   private read(hub: WorkspaceHub, { cursor, filter }: Follower): Promise<Page> {
     return this.history.after({ workspace: hub.workspace, epoch: hub.epoch, cursor, filter });
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof SluiceError && error.code === 'UNAVAILABLE';
+}
+
+function endFor(follower: Follower, error: unknown): void {
+  if (error instanceof SluiceError) follower.end(error.code, error.message);
+  else follower.end('INTERNAL_ERROR');
 }

@@ -29,6 +29,8 @@ export interface Follower {
   /** Bytes handed over that the socket has not taken yet. */
   readonly waitingBytes: number;
   readonly isClosed: boolean;
+  /** Why the service ended it; `null` where it did not. */
+  readonly endCode: ServiceErrorCode | null;
 
   /** Hands over whole frames. Not to be called while it is blocked. */
   write(frames: Buffer): void;
@@ -38,8 +40,11 @@ export interface Follower {
   end(code: ServiceErrorCode, detail?: string): void;
   /** Tells that the token ends soon. */
   warn(): void;
-  /** Asks the client to come back elsewhere, and ends the stream. */
-  drain(reconnectInMs: number): void;
+  /**
+   * Asks the client to move to another node. The stream goes on meanwhile.
+   * @param retryMs what an EventSource shall wait once the stream has ended; by default what it was told at the start
+   */
+  drain(reconnectInMs: number, retryMs?: number): void;
   /** Tells of history that is gone. */
   tellGap(gap: Gap): void;
 }
@@ -53,6 +58,10 @@ export interface FollowerHost {
 /** `StreamGap` with offsets in place of cursors. */
 export interface Gap {
   readonly from: string;
+  /** The epoch of the log as it is now. */
+  readonly epoch: string;
+  /** The offset at which the stream goes on. */
+  readonly resumesAt: number;
   readonly oldest: number;
   readonly reason: StreamGap['reason'];
 }

@@ -10,7 +10,7 @@ const forTopics = (...topics: string[]) =>
   groupFor(createFilter({ topics, types: null, permitted: null }));
 
 function entry(topic: string, type = 'changed'): LogEntry {
-  return { offset: 1, topic, type, frame: Buffer.alloc(0) };
+  return { offset: 1, previous: 0, topic, type, frame: Buffer.from('frame') };
 }
 
 const name = fc.string({ unit: fc.constantFrom('a', 'b', '-'), minLength: 1, maxLength: 4 });

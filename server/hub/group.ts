@@ -82,6 +82,16 @@ export class Group {
     member.position = -1;
   }
 
+  /** Lets go of everybody and everything, for good; it may still wait in the queue of the pump. */
+  dissolve(): void {
+    this.members.length = 0;
+    this.size = 0;
+    this.next = 0;
+    this.needsAnotherPass = false;
+    this.tail.clear();
+    this.pages.clear();
+  }
+
   push(entry: LogEntry): void {
     this.tail.push(entry);
     this.pages.clear();

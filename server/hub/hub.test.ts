@@ -16,7 +16,10 @@ const LIMITS = {
   maxBacklogBytes: 65_536,
   stallMs: 3_600_000,
 };
-const RETENTION = { maxAgeSeconds: 3_600, maxEvents: 5_000, maxBytes: 100_000_000 };
+const RETENTION = {
+  default: { maxAgeSeconds: 3_600, maxEvents: 5_000, maxBytes: 100_000_000 },
+  workspaces: [],
+};
 
 let folder: string;
 let log: EventLog;
@@ -90,7 +93,8 @@ describe('a stream', () => {
     const { oldest } = await log.extent('acme');
     const stream = await subscribe(await at(10));
     const { epoch } = await at(0);
-    expect(stream.gaps).toEqual([{ from: `${epoch}-10`, oldest, reason: 'expired' }]);
+    const gap = { from: `${epoch}-10`, epoch, resumesAt: oldest, oldest, reason: 'expired' };
+    expect(stream.gaps).toEqual([gap]);
     await stream.until(({ offsets }) => offsets.at(-1) === 8_000);
     expect(stream.offsets).toEqual(range(oldest + 1, 8_000));
   });
@@ -377,16 +381,58 @@ describe('the hub', () => {
     expect(streams.every(({ offsets }) => offsets.length === 1)).toBe(true);
   });
 
-  it('sends its streams away when it drains, spread over the window, and takes no new ones', async () => {
-    const streams = await Promise.all(range(1, 20).map(() => subscribe()));
-    await hub.drain(10_000);
-    const delays = streams.flatMap(({ drainedWith }) => drainedWith);
-    expect(delays).toHaveLength(20);
-    expect(delays.every((delay) => delay >= 1_000 && delay < 13_000)).toBe(true);
-    expect(new Set(delays).size).toBeGreaterThan(10);
-    expect(hub.size).toBe(0);
+  it('asks its streams to move when it drains, spread over the window, and takes no new ones', async () => {
+    const streams = await Promise.all(range(1, 100).map(() => subscribe()));
+    const drained = hub.drain(10_000, true);
+    await Promise.all(
+      streams.map((stream) => stream.until(({ drainedWith }) => drainedWith.length > 0)),
+    );
+    const delays = streams.flatMap(({ drainedWith }) => drainedWith).sort((a, b) => a - b);
+    expect(delays).toHaveLength(100);
+    expect(delays.every((delay) => delay >= 0 && delay < 10_000)).toBe(true);
+    expect(delays[9]).toBeLessThan(4_000);
+    expect(delays[90]).toBeGreaterThan(6_000);
     await expect(subscribe()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+
+    await log.append('acme', events(1));
+    await Promise.all(streams.map((stream) => stream.until(({ offsets }) => offsets.length > 0)));
+    for (const stream of streams) stream.close();
+    await drained;
+    expect(hub.size).toBe(0);
+    expect(hub.stats.ended).toEqual(new Map([['client', 100]]));
   });
+
+  it('ends the streams that have not moved, each a grace after its time', async () => {
+    const streams = await Promise.all(range(1, 20).map(() => subscribe()));
+    const startedAt = performance.now();
+    const livedFor = streams.map(async (stream) => {
+      await stream.until(({ isClosed }) => isClosed);
+      return performance.now() - startedAt;
+    });
+    await hub.drain(400, true);
+    for (const [index, stream] of streams.entries()) {
+      expect(stream.endedWith).toBe('UNAVAILABLE');
+      expect(await livedFor[index]).toBeGreaterThanOrEqual((stream.drainedWith[0] ?? 0) + 400);
+    }
+    expect(hub.stats).toMatchObject({ streams: 0, opened: 20 });
+    expect(hub.stats.ended).toEqual(new Map([['UNAVAILABLE', 20]]));
+  });
+
+  it.each([
+    { how: 'where there is no window', windowMs: 0, canMove: true, most: 3_000 },
+    { how: 'on the only node', windowMs: 10_000, canMove: false, most: 13_000 },
+  ])(
+    'ends its streams at once $how, and has them come back spread',
+    async ({ windowMs, canMove, most }) => {
+      const streams = await Promise.all(range(1, 20).map(() => subscribe()));
+      await hub.drain(windowMs, canMove);
+      expect(streams.map(({ endedWith }) => endedWith)).toEqual(streams.map(() => 'UNAVAILABLE'));
+      const delays = streams.flatMap(({ drainedWith }) => drainedWith);
+      expect(delays).toHaveLength(20);
+      expect(delays.every((delay) => delay >= 1_000 && delay <= most)).toBe(true);
+      expect(new Set(delays).size).toBeGreaterThan(10);
+    },
+  );
 });
 
 describe('whatever happens', () => {

@@ -4,12 +4,14 @@ import { DEADLINE_STEP_MS, Deadlines } from '../deadlines.js';
 import { SluiceError, spreadRetryMs } from '../errors.js';
 import type { EventLog } from '../log/event-log.js';
 import { CatchUp } from './catch-up.js';
+import { Departures, endDrained } from './departures.js';
 import type { Follower, FollowerHost } from './follower.js';
 import type { Group } from './group.js';
 import { heartbeat } from './heartbeat.js';
-import { History } from './history.js';
+import { History, MAX_HISTORY_BYTES } from './history.js';
 import { Pump, SLICE } from './pump.js';
 import type { Start } from './start.js';
+import { type HubStats, StreamTally } from './tally.js';
 import { WorkspaceHub } from './workspace-hub.js';
 
 /** How long a stream must have been behind before the bytes that wait for it are held against it. */
@@ -20,9 +22,12 @@ export class Hub implements FollowerHost {
   private readonly workspaces = new Map<string, WorkspaceHub>();
   private readonly opening = new Map<string, Promise<WorkspaceHub>>();
   private readonly pump = new Pump();
+  private readonly history: History;
   private readonly catchUp: CatchUp;
   private readonly expiries = new Deadlines<Follower>();
   private readonly warnings = new Deadlines<Follower>();
+  private readonly departures: Departures;
+  private readonly tally = new StreamTally();
   private readonly lagging = new Set<Follower>();
   private readonly timers: NodeJS.Timeout[];
   private streams = 0;
@@ -33,7 +38,9 @@ export class Hub implements FollowerHost {
     private readonly log: EventLog,
     private readonly limits: StreamLimits,
   ) {
-    this.catchUp = new CatchUp(new History(log));
+    this.history = new History(log);
+    this.catchUp = new CatchUp(this.history);
+    this.departures = new Departures(limits.retryMs);
     this.timers = [
       setInterval(() => void this.endWhatIsDue(), DEADLINE_STEP_MS).unref(),
       setInterval(() => void this.beat(), limits.heartbeatMs).unref(),
@@ -43,6 +50,20 @@ export class Hub implements FollowerHost {
   /** How many streams are open. */
   get size(): number {
     return this.streams;
+  }
+
+  get stats(): HubStats {
+    let tailBytes = 0;
+    for (const hub of this.workspaces.values()) tailBytes += hub.tailBytes;
+    return {
+      streams: this.streams,
+      opened: this.tally.opened,
+      ended: this.tally.ended,
+      workspaces: this.workspaces.size,
+      tailBytes,
+      historyBytes: this.history.bytes,
+      maxHistoryBytes: MAX_HISTORY_BYTES,
+    };
   }
 
   /**
@@ -55,6 +76,7 @@ export class Hub implements FollowerHost {
     create: (start: Start) => Follower | null,
   ): Promise<void> {
     if (this.isDraining) throw draining();
+    if (!this.log.isAvailable) throw unavailable();
     this.streams++;
     let hub: WorkspaceHub | undefined;
     let follower: Follower | null = null;
@@ -62,6 +84,8 @@ export class Hub implements FollowerHost {
       hub = await this.workspaceHub(workspace);
       const start = await hub.startAt(cursor);
       if (this.isDraining) throw draining();
+      // The log was made anew, and the hub has yet to hear of it.
+      if (start.epoch !== hub.epoch) throw unavailable();
       follower = create(start);
       if (follower !== null) this.add(hub, follower);
     } finally {
@@ -76,6 +100,7 @@ export class Hub implements FollowerHost {
   /** Forgets a stream whose socket has closed. */
   remove(follower: Follower): void {
     this.release();
+    this.tally.end(follower.endCode);
     this.lagging.delete(follower);
     this.expiries.remove(follower, follower.expiresAt * 1_000);
     this.warnings.remove(follower, follower.warnAt);
@@ -86,15 +111,14 @@ export class Hub implements FollowerHost {
   }
 
   /**
-   * Opens no more streams, and sends those that are open away, to come back spread over `windowMs`. Resolves when the
-   * last one has closed; each does so within its grace.
+   * Opens no more streams, and asks the clients of those that are open to move, each at its own time within the
+   * window. A stream goes on until its client has left it, or is ended a grace after its time. Where clients cannot
+   * move, or there is no window, all are ended at once. Resolves when the last one has closed.
+   * @param canMove whether there are other nodes
    */
-  async drain(windowMs: number): Promise<void> {
+  async drain(windowMs: number, canMove = false): Promise<void> {
     this.isDraining = true;
-    // Never at once: whoever takes this node's place needs a moment too.
-    await this.each((follower) =>
-      follower.drain(spreadRetryMs(this.limits.retryMs) + Math.floor(Math.random() * windowMs)),
-    );
+    await this.each((follower) => this.departures.begin(follower, { windowMs, canMove }));
     if (this.streams > 0) await new Promise<void>((resolve) => this.onEmpty.push(resolve));
   }
 
@@ -132,6 +156,7 @@ export class Hub implements FollowerHost {
   }
 
   private add(hub: WorkspaceHub, follower: Follower): void {
+    this.tally.open();
     if (follower.expiresAt * 1_000 <= Date.now()) {
       endExpired(follower);
       return;
@@ -144,8 +169,10 @@ export class Hub implements FollowerHost {
   }
 
   private startCatchUp(hub: WorkspaceHub, follower: Follower): void {
+    // It is on its way already, and takes its next step from where it stands now.
+    if (hub.catchingUp.has(follower)) return;
     hub.catchingUp.add(follower);
-    void this.catchUp.run(hub, follower).then(() => hub.catchingUp.delete(follower));
+    void this.catchUp.run(hub, follower);
   }
 
   private async workspaceHub(workspace: string): Promise<WorkspaceHub> {
@@ -158,12 +185,11 @@ export class Hub implements FollowerHost {
   private open(workspace: string): Promise<WorkspaceHub> {
     let opening = this.opening.get(workspace);
     if (opening === undefined) {
-      opening = WorkspaceHub.open(
-        workspace,
-        this.log,
-        (follower, group) => this.onBehind(follower, group),
-        (group) => this.pump.enqueue(group),
-      )
+      opening = WorkspaceHub.open(workspace, this.log, {
+        onBehind: (follower, group) => this.onBehind(follower, group),
+        onAstray: (follower, hub) => this.startCatchUp(hub, follower),
+        wake: (group) => this.pump.enqueue(group),
+      })
         .then((hub) => {
           this.workspaces.set(workspace, hub);
           return hub;
@@ -190,6 +216,7 @@ export class Hub implements FollowerHost {
     const now = Date.now();
     await inSlices(this.warnings.takeDue(now), (follower) => follower.warn());
     await inSlices(this.expiries.takeDue(now), endExpired);
+    await inSlices(this.departures.takeDue(), endDrained);
     await inSlices([...this.lagging], (follower) => this.judgeLag(follower, now));
   }
 
@@ -247,6 +274,13 @@ async function inSlices(
 
 function endExpired(follower: Follower): void {
   follower.end('TOKEN_EXPIRED', 'The token of this stream has reached its end.');
+}
+
+/** A stream that is opened now would look alive, and bring nothing. */
+function unavailable(): SluiceError {
+  return new SluiceError('UNAVAILABLE', 'The event log cannot be reached right now.', {
+    retryAfterMs: spreadRetryMs(2_000),
+  });
 }
 
 function draining(): SluiceError {

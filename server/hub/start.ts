@@ -1,6 +1,6 @@
-import { type Cursor, parseCursor } from '@sluice/protocol';
+import { type Cursor, formatCursor, parseCursor } from '@sluice/protocol';
 import { SluiceError } from '../errors.js';
-import type { LogExtent } from '../log/event-log.js';
+import type { LogEntry, LogExtent } from '../log/event-log.js';
 import type { Gap } from './follower.js';
 
 /** Where a stream begins to walk, and what it says of that. */
@@ -27,7 +27,7 @@ export function startAt(cursor: Cursor | null, { epoch, head, oldest }: LogExten
     epoch,
     offset,
     resumed: 'gap',
-    gap: { from, oldest, reason },
+    gap: { from, epoch, resumesAt: offset, oldest, reason },
   });
   // Another log's events are new to this client, so it gets all that is there.
   if (cursor.epoch !== epoch) return withGap(oldest, 'unknown_epoch');
@@ -35,4 +35,11 @@ export function startAt(cursor: Cursor | null, { epoch, head, oldest }: LogExten
   if (cursor.offset > head) return withGap(head, 'ahead');
   if (cursor.offset < oldest) return withGap(oldest, 'expired');
   return { epoch, offset: cursor.offset, resumed: 'complete', gap: null };
+}
+
+/** Where a stream starts whose cursor lies in what a seam passes over. */
+export function startBehind({ offset }: LogEntry, { epoch, offset: last }: Cursor): Start {
+  const from = formatCursor(epoch, last);
+  const gap: Gap = { from, epoch, resumesAt: offset, oldest: offset, reason: 'lost' };
+  return { epoch, offset, resumed: 'gap', gap };
 }

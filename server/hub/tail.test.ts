@@ -7,7 +7,13 @@ const MAX_ENTRIES = 2_048;
 const MAX_BYTES = 524_288;
 
 function entry(offset: number, bytes = 1): LogEntry {
-  return { offset, topic: 'orders', type: 'changed', frame: Buffer.alloc(bytes) };
+  return {
+    offset,
+    previous: offset - 1,
+    topic: 'orders',
+    type: 'changed',
+    frame: Buffer.alloc(bytes),
+  };
 }
 
 function bytesOf(entries: readonly LogEntry[]): number {

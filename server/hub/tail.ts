@@ -22,6 +22,11 @@ export class Tail {
     return this.entries.at(-1)?.offset ?? this.start;
   }
 
+  /** Bytes of the entries that are in memory. */
+  get keptBytes(): number {
+    return this.bytes - this.base;
+  }
+
   /** Whether a reader at `cursor` finds all it lacks here. */
   covers(cursor: number): boolean {
     return cursor >= this.start;

@@ -1,12 +1,30 @@
 import { type Cursor, encodeFrame, formatCursor } from '@sluice/protocol';
-import type { EventLog, LogEntry, LogExtent, Unfollow } from '../log/event-log.js';
+import {
+  type EventLog,
+  type Following,
+  isSeam,
+  type LogEntry,
+  type LogExtent,
+} from '../log/event-log.js';
 import type { Filter } from './filter.js';
 import type { Follower } from './follower.js';
 import { Group, type OnBehind } from './group.js';
 import { GroupIndex } from './group-index.js';
 import { indexAfter, type Page, pageOf } from './page.js';
-import { type Start, startAt } from './start.js';
+import { type Start, startAt, startBehind } from './start.js';
 import { Tail } from './tail.js';
+
+/** Of how many seams a hub knows; a cursor from before so many fail-overs is nobody's. */
+const MAX_SEAMS = 64;
+
+/** What a workspace's hub leaves to the hub of all. */
+export interface WorkspaceHubHost {
+  readonly onBehind: OnBehind;
+  /** A stream is in no group any more, and must find its way from its cursor. */
+  onAstray(follower: Follower, hub: WorkspaceHub): void;
+  /** A group has something to write. */
+  wake(group: Group): void;
+}
 
 /** The newest part of one workspace's log in memory, and the streams that follow it, in groups. */
 export class WorkspaceHub {
@@ -14,21 +32,26 @@ export class WorkspaceHub {
   readonly catchingUp = new Set<Follower>();
   /** Requests that are about to add a stream, and keep the hub open meanwhile. */
   pending = 0;
+  /** How often what is in memory was begun anew. */
+  generation = 0;
 
   private readonly groups = new Map<string, Group>();
-  private readonly index = new GroupIndex();
-  private readonly tail: Tail;
-  readonly epoch: string;
+  private index = new GroupIndex();
+  private tail: Tail;
+  /** The newest that came while the hub was open: neither the tail nor a group finds out who stands before one. */
+  private seams: LogEntry[] = [];
+  private currentEpoch: string;
+  private following: Following | null = null;
+  private asking: Promise<LogExtent> | null = null;
   private ping: { offset: number; frame: Buffer } = { offset: -1, frame: Buffer.alloc(0) };
 
   private constructor(
     readonly workspace: string,
     extent: LogExtent,
     private readonly log: EventLog,
-    private readonly onBehind: OnBehind,
-    private readonly wake: (group: Group) => void,
+    private readonly host: WorkspaceHubHost,
   ) {
-    this.epoch = extent.epoch;
+    this.currentEpoch = extent.epoch;
     this.tail = new Tail(extent.head);
   }
 
@@ -36,37 +59,42 @@ export class WorkspaceHub {
   static async open(
     workspace: string,
     log: EventLog,
-    onBehind: OnBehind,
-    wake: (group: Group) => void,
+    host: WorkspaceHubHost,
   ): Promise<WorkspaceHub> {
-    // What is told before the extent is known waits, so that nothing falls between the two.
-    const early: LogEntry[] = [];
+    // What is told before the hub is there waits, so that nothing falls between the two.
+    const early: ((hub: WorkspaceHub) => void)[] = [];
     let hub: WorkspaceHub | null = null;
-    const unfollow = await log.follow(workspace, (entries) => {
-      if (hub !== null) hub.push(entries);
-      else for (const entry of entries) early.push(entry);
+    const tell = (work: (hub: WorkspaceHub) => void) => {
+      if (hub === null) early.push(work);
+      else work(hub);
+    };
+    const following = await log.follow(workspace, {
+      onEntries: (entries) => tell((opened) => opened.push(entries)),
+      onBreak: (extent) => tell((opened) => opened.restart(extent)),
     });
-    try {
-      const opened = new WorkspaceHub(workspace, await log.extent(workspace), log, onBehind, wake);
-      opened.unfollow = unfollow;
-      opened.push(early);
-      hub = opened;
-      return opened;
-    } catch (error) {
-      unfollow();
-      throw error;
-    }
+    hub = new WorkspaceHub(workspace, following.extent, log, host);
+    hub.following = following;
+    for (const work of early) work(hub);
+    return hub;
   }
 
-  private unfollow: Unfollow = () => {};
-
   close(): void {
-    this.unfollow();
+    this.following?.unfollow();
+  }
+
+  /** The epoch of the log as it is now. */
+  get epoch(): string {
+    return this.currentEpoch;
   }
 
   /** The newest offset. */
   get head(): number {
     return this.tail.end;
+  }
+
+  /** What its newest events take in memory. */
+  get tailBytes(): number {
+    return this.tail.keptBytes;
   }
 
   get isUnused(): boolean {
@@ -76,9 +104,13 @@ export class WorkspaceHub {
   /** Where a stream starts that was last at `cursor`. @throws SluiceError UNAVAILABLE when the log cannot be read. */
   async startAt(cursor: Cursor | null): Promise<Start> {
     // Without a cursor, or with one in the tail, the log need not be asked.
+    const seam = cursor?.epoch === this.epoch ? this.seamAround(cursor.offset) : undefined;
+    if (cursor !== null && seam !== undefined) return startBehind(seam, cursor);
     const isInTail = cursor === null || (cursor.epoch === this.epoch && this.covers(cursor.offset));
     if (isInTail) return startAt(cursor, { epoch: this.epoch, head: this.head, oldest: 0 });
-    return startAt(cursor, await this.log.extent(this.workspace));
+    const start = startAt(cursor, await this.extent());
+    // An answer that was under way when this was asked may be older than the cursor.
+    return start.gap === null ? start : startAt(cursor, await this.extent());
   }
 
   /** What follows `cursor`, if it is still in memory. */
@@ -90,16 +122,14 @@ export class WorkspaceHub {
 
   /** Makes a stream a member of its group, if it has come far enough. */
   join(follower: Follower): boolean {
-    const group = this.groups.get(follower.filter.key);
-    if (group === undefined) {
-      if (follower.cursor < this.head) return false;
-      this.addGroup(follower.filter).add(follower);
-      return true;
-    }
-    if (!group.covers(follower.cursor)) return false;
+    const known = this.groups.get(follower.filter.key);
+    const mayJoin = known?.covers(follower.cursor) ?? follower.cursor >= this.head;
+    if (!mayJoin) return false;
+    const group = known ?? this.addGroup(follower.filter);
     group.add(follower);
+    this.catchingUp.delete(follower);
     // Most streams come up to date; a pass for each of them would look at all the others.
-    if (!group.isCurrent(follower.cursor)) this.wake(group);
+    if (!group.isCurrent(follower.cursor)) this.host.wake(group);
     return true;
   }
 
@@ -138,7 +168,7 @@ export class WorkspaceHub {
   wakeUp(group: Group): void {
     if (group.holdsNothing) return;
     group.revisit();
-    this.wake(group);
+    this.host.wake(group);
   }
 
   *followers(): Iterable<Follower> {
@@ -146,12 +176,25 @@ export class WorkspaceHub {
     yield* this.catchingUp;
   }
 
+  /** One question at a time, however many streams come back at once. */
+  private extent(): Promise<LogExtent> {
+    this.asking ??= this.log.extent(this.workspace).finally(() => {
+      this.asking = null;
+    });
+    return this.asking;
+  }
+
+  /** The seam that passes over an offset. */
+  private seamAround(at: number): LogEntry | undefined {
+    return this.seams.find(({ previous, offset }) => previous < at && at < offset);
+  }
+
   private covers(offset: number): boolean {
     return this.tail.covers(offset) && offset <= this.head;
   }
 
   private addGroup(filter: Filter): Group {
-    const group = new Group(filter, this.head, this.onBehind);
+    const group = new Group(filter, this.head, this.host.onBehind);
     this.groups.set(filter.key, group);
     this.index.add(group);
     return group;
@@ -161,10 +204,35 @@ export class WorkspaceHub {
     for (const entry of entries) {
       if (entry.offset <= this.head) continue;
       this.tail.push(entry);
+      if (isSeam(entry)) {
+        this.seams = [...this.seams.slice(1 - MAX_SEAMS), entry];
+        continue;
+      }
       for (const group of this.index.find(entry)) {
         group.push(entry);
-        this.wake(group);
+        this.host.wake(group);
       }
+    }
+  }
+
+  /** What is in memory does not go on: every stream looks for its place in the log as it is now, as if it came back. */
+  private restart(extent: LogExtent): void {
+    const { epoch } = this;
+    this.generation++;
+    const followers = [...this.followers()];
+    this.currentEpoch = extent.epoch;
+    this.tail = new Tail(extent.head);
+    this.seams = [];
+    for (const group of this.groups.values()) group.dissolve();
+    this.groups.clear();
+    this.index = new GroupIndex();
+    for (const follower of followers) {
+      follower.position = -1;
+      follower.mark = Number.POSITIVE_INFINITY;
+      const { offset, gap } = startAt({ epoch, offset: follower.cursor }, extent);
+      follower.cursor = offset;
+      if (gap !== null) follower.tellGap(gap);
+      this.host.onAstray(follower, this);
     }
   }
 }

@@ -51,6 +51,7 @@ export function decodeEntry(offset: number, value: Buffer): StoredEntry {
   return {
     entry: {
       offset,
+      previous: offset - 1,
       topic: value.toString('utf8', 11, topicEnd),
       type: value.toString('utf8', topicEnd, typeEnd),
       frame: value.subarray(hashEnd),

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const LENGTH = 8;
@@ -8,8 +8,16 @@ const LENGTH = 8;
  * costs nothing before its first event, and no cursor fits another workspace or another log.
  */
 export function epochOf(logId: Buffer, workspace: string): string {
-  const digest = createHash('sha256').update(logId).update(workspace).digest();
+  return epochFrom(createHash('sha256').update(logId).update(workspace).digest());
+}
+
+/** An epoch that no log has had. */
+export function randomEpoch(): string {
+  return epochFrom(randomBytes(LENGTH));
+}
+
+function epochFrom(bytes: Buffer): string {
   return Array.from({ length: LENGTH }, (_, at) =>
-    CROCKFORD.charAt(digest.readUInt8(at) % CROCKFORD.length),
+    CROCKFORD.charAt(bytes.readUInt8(at) % CROCKFORD.length),
   ).join('');
 }

@@ -1,12 +1,10 @@
-import type { LogEntry, Unfollow } from './event-log.js';
-
-type Follower = (entries: readonly LogEntry[]) => void;
+import type { LogEntry, LogFollower } from './event-log.js';
 
 /** Who in this process is told of a workspace's new entries. */
 export class Followers {
-  private readonly byWorkspace = new Map<string, Set<Follower>>();
+  private readonly byWorkspace = new Map<string, Set<LogFollower>>();
 
-  add(workspace: string, follower: Follower): Unfollow {
+  add(workspace: string, follower: LogFollower): () => void {
     const followers = this.byWorkspace.get(workspace) ?? new Set();
     this.byWorkspace.set(workspace, followers.add(follower));
     return () => {
@@ -19,6 +17,6 @@ export class Followers {
   }
 
   tell(workspace: string, entries: readonly LogEntry[]): void {
-    for (const follower of this.byWorkspace.get(workspace) ?? []) follower(entries);
+    for (const follower of this.byWorkspace.get(workspace) ?? []) follower.onEntries(entries);
   }
 }

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Cursor } from '@sluice/protocol';
 import type { RootDatabase } from 'lmdb';
 import { open } from 'lmdb';
 import { LRUCache } from 'lru-cache';
-import type { Retention } from '../config.js';
-import { SluiceError, spreadRetryMs } from '../errors.js';
+import type { RetentionRules } from '../config.js';
+import { SluiceError } from '../errors.js';
+import { AppendBudget, logUnavailable } from './append-budget.js';
 import {
   decodeEntry,
   decodeIdempotency,
@@ -23,19 +25,21 @@ import { epochOf } from './epoch.js';
 import type {
   Appended,
   EventLog,
+  Following,
   Idempotency,
   LogEntry,
   LogExtent,
+  LogFollower,
+  LogStats,
   NewEntry,
   ReadLimit,
-  Unfollow,
 } from './event-log.js';
 import { ownFolder, type Release } from './folder-owner.js';
 import { Followers } from './followers.js';
 import { GroupCommit } from './group-commit.js';
 import { checkStore } from './store-check.js';
 import { logIdOf, openMeta, ownerRegister } from './store-meta.js';
-import { openTables, type Tables } from './tables.js';
+import { openTables, statsOf, type Tables } from './tables.js';
 import { transact } from './transact.js';
 import { Trimmer } from './trimmer.js';
 
@@ -47,8 +51,6 @@ interface PendingAppend {
   readonly reject: (error: unknown) => void;
 }
 
-/** What may wait for the disk; more is refused, so that a stuck disk does not fill the memory. */
-const MAX_WAITING = { appends: 10_000, characters: 67_108_864 };
 /** Events after which a group is full: one transaction shall not hold the event loop for long. */
 const MAX_GROUP_EVENTS = 2_000;
 const LAST_OFFSET = 2 ** 48 - 1;
@@ -57,7 +59,10 @@ const LAST_OFFSET = 2 ** 48 - 1;
  * The embedded log: one LMDB store in `folder`, written by this process alone.
  * @throws Error if another process owns the folder, or the store cannot be opened.
  */
-export async function openLmdbEventLog(folder: string, retention: Retention): Promise<EventLog> {
+export async function openLmdbEventLog(
+  folder: string,
+  retention: RetentionRules,
+): Promise<EventLog> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   checkStore(join(folder, 'data.mdb'));
   // LMDB's plain commit: the promise of a transaction resolves when the disk has it.
@@ -81,6 +86,7 @@ export async function openLmdbEventLog(folder: string, retention: Retention): Pr
 }
 
 class LmdbEventLog implements EventLog {
+  readonly isAvailable = true;
   private readonly tables: Tables;
   private readonly followers = new Followers();
   private readonly commits = new GroupCommit<PendingAppend>(
@@ -88,7 +94,7 @@ class LmdbEventLog implements EventLog {
     MAX_GROUP_EVENTS,
     ({ events }) => events.length,
   );
-  private waitingCharacters = 0;
+  private readonly budget = new AppendBudget();
   private readonly epochs = new LRUCache<string, string>({ max: 10_000 });
   private readonly trimmer: Trimmer;
   private closed = false;
@@ -96,7 +102,7 @@ class LmdbEventLog implements EventLog {
   constructor(
     private readonly root: RootDatabase<Buffer, Uint8Array>,
     private readonly logId: Buffer,
-    retention: Retention,
+    retention: RetentionRules,
     private readonly release: Release,
   ) {
     this.tables = openTables(root);
@@ -108,48 +114,47 @@ class LmdbEventLog implements EventLog {
     events: readonly NewEntry[],
     idempotency?: Idempotency,
   ): Promise<Appended> {
-    if (this.closed) return Promise.reject(unavailable());
-    const characters = events.reduce((sum, { json }) => sum + json.length, 0);
-    const isTooMuch =
-      this.commits.length >= MAX_WAITING.appends ||
-      (this.commits.length > 0 && this.waitingCharacters + characters > MAX_WAITING.characters);
-    if (isTooMuch) return Promise.reject(unavailable(new Error('too much waits for the disk')));
-    this.waitingCharacters += characters;
-    return new Promise<Appended>((resolve, reject) => {
-      this.commits.add({ workspace, events, idempotency, resolve, reject });
-    }).finally(() => {
-      this.waitingCharacters -= characters;
-    });
+    if (this.closed) return Promise.reject(logUnavailable());
+    return this.budget.spend(
+      events,
+      () =>
+        new Promise((resolve, reject) =>
+          this.commits.add({ workspace, events, idempotency, resolve, reject }),
+        ),
+    );
   }
 
-  async read(workspace: string, after: number, limit: ReadLimit): Promise<readonly LogEntry[]> {
-    if (this.closed) throw unavailable();
+  async read(workspace: string, after: Cursor, limit: ReadLimit): Promise<readonly LogEntry[]> {
+    if (this.closed || after.epoch !== this.epochOf(workspace)) throw logUnavailable();
     const entries: LogEntry[] = [];
     let bytes = 0;
     try {
-      for (const entry of this.entriesAfter(workspace, after, limit.maxEntries)) {
+      for (const entry of this.entriesAfter(workspace, after.offset, limit.maxEntries)) {
         entries.push(entry);
         bytes += entry.frame.length;
         if (bytes >= limit.maxBytes) break;
       }
     } catch (cause) {
-      throw unavailable(cause);
+      throw logUnavailable(cause);
     }
     return entries;
   }
 
   async extent(workspace: string): Promise<LogExtent> {
-    if (this.closed) throw unavailable();
+    if (this.closed) throw logUnavailable();
     const { head, oldest } = this.stateOf(workspace);
     return { epoch: this.epochOf(workspace), head, oldest };
   }
 
-  async follow(
-    workspace: string,
-    follower: (entries: readonly LogEntry[]) => void,
-  ): Promise<Unfollow> {
-    if (this.closed) throw unavailable();
-    return this.followers.add(workspace, follower);
+  async follow(workspace: string, follower: LogFollower): Promise<Following> {
+    if (this.closed) throw logUnavailable();
+    const unfollow = this.followers.add(workspace, follower);
+    return { extent: await this.extent(workspace), unfollow };
+  }
+
+  async stats(): Promise<LogStats> {
+    if (this.closed) throw logUnavailable();
+    return statsOf(this.tables);
   }
 
   async close(): Promise<void> {
@@ -172,7 +177,7 @@ class LmdbEventLog implements EventLog {
       });
     } catch (cause) {
       // The transaction left nothing behind, neither on disk nor in memory: offsets are read from the store.
-      for (const pending of group) pending.reject(unavailable(cause));
+      for (const pending of group) pending.reject(logUnavailable(cause));
       return;
     }
     for (const settle of outcomes) settle();
@@ -195,6 +200,7 @@ class LmdbEventLog implements EventLog {
     }
     const entries = events.map((event, index) => ({
       offset: first + index,
+      previous: first + index - 1,
       topic: event.topic,
       type: event.type,
       frame: frameOf(epoch, first + index, event),
@@ -261,13 +267,6 @@ class LmdbEventLog implements EventLog {
     }
     return epoch;
   }
-}
-
-function unavailable(cause?: unknown): SluiceError {
-  return new SluiceError('UNAVAILABLE', 'The event log cannot be reached right now.', {
-    cause,
-    retryAfterMs: spreadRetryMs(2_000),
-  });
 }
 
 function sha256(text: string): Buffer {

@@ -29,6 +29,8 @@ export type EventForm = 'short' | 'cloudevent';
 
 /** Checks events, and appends them: all of a batch or nothing. */
 export class Publisher {
+  private readonly counts = { events: 0, bytes: 0 };
+
   constructor(
     private readonly log: EventLog,
     private readonly limits: PublishLimits,
@@ -65,6 +67,7 @@ export class Publisher {
   ): Promise<Published> {
     const entries = events.map((event, index) => this.entryOf(event, index));
     const appended = await this.log.append(workspace, entries, idempotency);
+    if (appended.repeated === null) this.count(entries);
     const ids = (appended.repeated?.map(eventOfEntry) ?? events).map(({ id }) => id);
     return {
       events: ids.map((id, index) => ({
@@ -73,6 +76,16 @@ export class Publisher {
       })),
       repeated: appended.repeated !== null,
     };
+  }
+
+  /** What was appended since the start. */
+  get published(): { readonly events: number; readonly bytes: number } {
+    return this.counts;
+  }
+
+  private count(entries: readonly NewEntry[]): void {
+    this.counts.events += entries.length;
+    for (const { json } of entries) this.counts.bytes += Buffer.byteLength(json);
   }
 
   private entryOf(event: RealtimeEvent, index: number): NewEntry {

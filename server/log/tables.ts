@@ -1,4 +1,5 @@
 import type { Database, RootDatabase } from 'lmdb';
+import type { LogStats } from './event-log.js';
 
 type Table = Database<Buffer, Uint8Array>;
 
@@ -18,4 +19,30 @@ export function openTables(root: RootDatabase<Buffer, Uint8Array>): Tables {
     states: table('states'),
     idempotency: table('idempotency'),
   };
+}
+
+/** What LMDB says of a table. */
+interface TableStats {
+  readonly entryCount: number;
+  readonly pageSize: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+/** From what LMDB counts by itself; nothing is looked through. */
+export function statsOf({ entries, states, idempotency }: Tables): LogStats {
+  const stats = [entries, states, idempotency].map((table) => table.getStats() as TableStats);
+  const [ofEntries, ofStates] = stats as [TableStats, TableStats];
+  return {
+    workspaces: ofStates.entryCount,
+    events: ofEntries.entryCount,
+    bytes: stats.reduce((sum, table) => sum + bytesOf(table), 0),
+    capacity: null,
+  };
+}
+
+function bytesOf(table: TableStats): number {
+  const { pageSize, treeBranchPageCount, treeLeafPageCount, overflowPages } = table;
+  return pageSize * (treeBranchPageCount + treeLeafPageCount + overflowPages);
 }

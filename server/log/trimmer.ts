@@ -1,5 +1,5 @@
 import type { RootDatabase } from 'lmdb';
-import type { Retention } from '../config.js';
+import type { RetentionRules } from '../config.js';
 import {
   decodeEntry,
   decodeState,
@@ -9,6 +9,7 @@ import {
   offsetOfKey,
   type WorkspaceState,
 } from './entry-codec.js';
+import { Retentions } from './retention.js';
 import type { Tables } from './tables.js';
 import { transact } from './transact.js';
 
@@ -20,14 +21,16 @@ const WORKSPACES_A_TURN = 500;
 /** Keeps each workspace's history within its bounds: by count and bytes with each append, by age once a minute. */
 export class Trimmer {
   private readonly timer: NodeJS.Timeout;
+  private readonly retentions: Retentions;
   private sweeping: Promise<void> | null = null;
   private stopped = false;
 
   constructor(
     private readonly root: RootDatabase<Buffer, Uint8Array>,
     private readonly tables: Tables,
-    private readonly retention: Retention,
+    retention: RetentionRules,
   ) {
+    this.retentions = new Retentions(retention);
     this.timer = setInterval(() => void this.sweep(), SWEEP_INTERVAL_MS).unref();
   }
 
@@ -45,7 +48,7 @@ export class Trimmer {
    */
   trim(workspace: string, appended = 0): number {
     const state = this.stateOf(workspace);
-    const bounds = this.boundsFor(state);
+    const bounds = this.boundsFor(workspace, state);
     let { oldest, bytes } = state;
     if (oldest === state.head) return 0;
     const range = this.tables.entries.getRange({
@@ -83,8 +86,8 @@ export class Trimmer {
   }
 
   /** A workspace that is over a bound is cut a sixteenth below it, so that trimming comes in runs and not each time. */
-  private boundsFor(state: WorkspaceState) {
-    const { maxEvents, maxBytes, maxAgeSeconds } = this.retention;
+  private boundsFor(workspace: string, state: WorkspaceState) {
+    const { maxEvents, maxBytes, maxAgeSeconds } = this.retentions.of(workspace);
     const isOver = state.head - state.oldest > maxEvents || state.bytes > maxBytes;
     const share = isOver ? 15 / 16 : 1;
     return {
@@ -132,7 +135,7 @@ export class Trimmer {
     const { head, oldest, bytes } = this.stateOf(workspace);
     const value = this.tables.entries.get(entryKey(workspace, oldest + 1));
     if (value === undefined) return false;
-    const bounds = this.boundsFor({ head, oldest, bytes });
+    const bounds = this.boundsFor(workspace, { head, oldest, bytes });
     const { appendedAt } = decodeEntry(oldest + 1, value);
     return (
       head - oldest > bounds.events || bytes > bounds.bytes || appendedAt < bounds.appendedSince
