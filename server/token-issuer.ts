@@ -10,6 +10,7 @@ import {
 } from './issuer/access-token.js';
 import type { TopicGrants } from './issuer/grant.js';
 import { openIssuer } from './issuer/issuer.js';
+import { openIssuerDocuments } from './issuer-documents.js';
 
 export interface TokenIssuerOptions {
   /**
@@ -47,9 +48,14 @@ export interface TokenResponse {
 export interface TokenIssuer {
   /** @throws SluiceError INVALID_REQUEST naming what cannot stand, UNAVAILABLE if the keys cannot be used right now. */
   generateTokenResponse(request: TokenResponseRequest): Promise<TokenResponse>;
+  /** Lets go of Redis, where REDIS_URL is set; without it there is nothing to let go of. */
+  close(): Promise<void>;
 }
 
-type Sign = (request: TokenRequest) => IssuedToken;
+interface Signer {
+  sign(request: TokenRequest): IssuedToken;
+  close(): Promise<void>;
+}
 
 const DEFAULT_LIFETIME_SECONDS = 900;
 
@@ -63,13 +69,13 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
   const config = readConfig(options.settings);
   const { maxLifetimeSeconds } = config.tokens;
   const open = signerOf(config);
-  let signing: Promise<Sign> | null = null;
+  let signing: Promise<Signer> | null = null;
 
   return {
     async generateTokenResponse(request) {
       const asked = readRequest(request, maxLifetimeSeconds);
       signing ??= open();
-      const sign = await signing.catch((cause: unknown) => {
+      const signer = await signing.catch((cause: unknown) => {
         // What is repaired shall count with the next call.
         signing = null;
         throw new SluiceError('UNAVAILABLE', undefined, {
@@ -77,14 +83,24 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
           retryAfterMs: spreadRetryMs(5_000),
         });
       });
-      const { token, expiresAt } = sign(asked);
+      const { token, expiresAt } = signer.sign(asked);
       return { token, expiresAt: expiresAt.toISOString() };
+    },
+
+    async close() {
+      const closing = signing;
+      signing = null;
+      await closing?.then(
+        (signer) => signer.close(),
+        () => {},
+      );
     },
   };
 }
 
 /** How tokens are signed under these settings. */
-function signerOf({ dataDir, issuer: embedded, tokens }: Config): () => Promise<Sign> {
+function signerOf(config: Config): () => Promise<Signer> {
+  const { issuer: embedded, tokens } = config;
   const { workspaceClaim } = tokens;
   const [trusted] = tokens.trustedIssuers;
   if (embedded === null && trusted?.keys.kind === 'secret') {
@@ -95,17 +111,21 @@ function signerOf({ dataDir, issuer: embedded, tokens }: Config): () => Promise<
       '"settings" name an identity provider, which makes the tokens; with JWT_SECRET, or with the embedded issuer, they can be made here',
     );
   }
-  return signerByKeys(embedded, dataDir, workspaceClaim);
+  return signerByKeys(config, embedded);
 }
 
-function signerByKeys(
-  { issuer, audience }: EmbeddedIssuer,
-  dataDir: string,
-  workspaceClaim: string,
-): () => Promise<Sign> {
+function signerByKeys(config: Config, { issuer, audience }: EmbeddedIssuer): () => Promise<Signer> {
+  const { dataDir, tokens } = config;
+  const { workspaceClaim } = tokens;
   return async () => {
-    const opened = await openIssuer({ dataDir, issuer, audience, workspaceClaim });
-    return (request) => opened.issueToken(request);
+    const { documents, close } = await openIssuerDocuments(config);
+    try {
+      const opened = await openIssuer({ dataDir, documents, issuer, audience, workspaceClaim });
+      return { sign: (request) => opened.issueToken(request), close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
   };
 }
 
@@ -113,7 +133,7 @@ function signerBySecret(
   { issuer, audience }: TrustedIssuer,
   secret: string,
   workspaceClaim: string,
-): () => Promise<Sign> {
+): () => Promise<Signer> {
   const terms = { issuer, audience, workspaceClaim };
   const signer = {
     key: createSecretKey(secret, 'utf8'),
@@ -128,7 +148,10 @@ function signerBySecret(
       cause,
     });
   }
-  return async () => (request) => signAccessToken(request, terms, signer);
+  return async () => ({
+    sign: (request) => signAccessToken(request, terms, signer),
+    close: async () => {},
+  });
 }
 
 function readRequest(request: TokenResponseRequest, maxLifetimeSeconds: number): TokenRequest {

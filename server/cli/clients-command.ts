@@ -4,7 +4,7 @@ import {
   openExistingClientStore,
 } from '../issuer/client-store.js';
 import { type Command, type CommandContext, CommandFailure, say, UsageError } from './command.js';
-import { readIssuerConfig } from './issuer-config.js';
+import { withIssuerDocuments } from './issuer-config.js';
 import { readOptions } from './options.js';
 
 /** A part of the command, by the word that names it. */
@@ -28,7 +28,8 @@ export const clientsCommand: Command = {
        sluice clients remove-secret --id <id> (--secret-id <id> | --older)
 
 A client gets its tokens at /oauth/token with its id and secret (OAuth 2.0 client credentials).
-A running service sees every change at once.
+They are in DATA_DIR, or where REDIS_URL is set in Redis. A running service sees every change
+at once.
 
   add             prints client_id=... and client_secret=... on stdout; the secret is shown this once
   list            prints each client as one line of JSON
@@ -60,31 +61,35 @@ async function add(args: readonly string[], context: CommandContext): Promise<vo
   const id = options.required('id');
   const workspaces = options.workspaces('workspace');
   const permissions = options.permissions('permissions');
-  const clients = await openClientStore(readIssuerConfig(context));
-  const { secret } = await clients.addClient({ id, workspaces, permissions });
+  const { secret } = await withIssuerDocuments(context, async (documents, { dataDir }) => {
+    const clients = await openClientStore({ dataDir, documents });
+    return clients.addClient({ id, workspaces, permissions });
+  });
   context.stdout.write(`client_id=${id}\nclient_secret=${secret}\n`);
   sayKeepIt(context);
 }
 
 async function list(args: readonly string[], context: CommandContext): Promise<void> {
   readOptions(args, []);
-  const config = readIssuerConfig(context);
-  const clients = (await (await openExistingClientStore(config))?.listClients()) ?? [];
-  if (clients.length === 0) say(context, `there are no clients in ${config.dataDir}`);
+  const { clients, place } = await withIssuerDocuments(context, async (documents, { dataDir }) => {
+    const store = await openExistingClientStore({ dataDir, documents });
+    return { clients: (await store?.listClients()) ?? [], place: documents.place };
+  });
+  if (clients.length === 0) say(context, `there are no clients in ${place}`);
   for (const client of clients) context.stdout.write(`${JSON.stringify(client)}\n`);
 }
 
 async function remove(args: readonly string[], context: CommandContext): Promise<void> {
   const id = readOptions(args, ['id']).required('id');
-  const clients = await openClientsOf(id, context);
-  if (!(await clients.removeClient(id))) throw noClient(id, context);
+  await withClientsOf(id, context, async (clients, noClient) => {
+    if (!(await clients.removeClient(id))) throw noClient();
+  });
   say(context, 'removed; its tokens live until they expire');
 }
 
 async function addSecret(args: readonly string[], context: CommandContext): Promise<void> {
   const id = readOptions(args, ['id']).required('id');
-  const clients = await openClientsOf(id, context);
-  const added = await clients.addSecret(id);
+  const added = await withClientsOf(id, context, (clients) => clients.addSecret(id));
   context.stdout.write(`client_id=${id}\nsecret_id=${added.id}\nclient_secret=${added.secret}\n`);
   sayKeepIt(context);
 }
@@ -96,24 +101,23 @@ async function removeSecret(args: readonly string[], context: CommandContext): P
   if ((secretId === undefined) !== options.isGiven('older')) {
     throw new UsageError('give either --secret-id or --older');
   }
-  const clients = await openClientsOf(id, context);
-  const removed = await clients.removeSecret(
-    id,
-    secretId === undefined ? 'older' : { id: secretId },
-  );
+  const which = secretId === undefined ? 'older' : { id: secretId };
+  const removed = await withClientsOf(id, context, (clients) => clients.removeSecret(id, which));
   say(context, `removed the secret ${removed.id} of ${removed.createdAt}`);
 }
 
 /** @throws CommandFailure where there are no clients at all. */
-async function openClientsOf(id: string, context: CommandContext): Promise<ClientStore> {
-  const clients = await openExistingClientStore(readIssuerConfig(context));
-  if (clients === null) throw noClient(id, context);
-  return clients;
-}
-
-function noClient(id: string, context: CommandContext): CommandFailure {
-  const { dataDir } = readIssuerConfig(context);
-  return new CommandFailure(`there is no client "${id}" in ${dataDir}`);
+function withClientsOf<Outcome>(
+  id: string,
+  context: CommandContext,
+  work: (clients: ClientStore, noClient: () => CommandFailure) => Promise<Outcome>,
+): Promise<Outcome> {
+  return withIssuerDocuments(context, async (documents, { dataDir }) => {
+    const noClient = () => new CommandFailure(`there is no client "${id}" in ${documents.place}`);
+    const clients = await openExistingClientStore({ dataDir, documents });
+    if (clients === null) throw noClient();
+    return work(clients, noClient);
+  });
 }
 
 function sayKeepIt(context: CommandContext): void {

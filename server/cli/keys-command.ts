@@ -1,6 +1,6 @@
 import { type KeyRotation, openKeyRotation } from '../issuer/key-rotation.js';
 import { type Command, type CommandContext, say, UsageError } from './command.js';
-import { readIssuerConfig } from './issuer-config.js';
+import { withIssuerDocuments } from './issuer-config.js';
 import { readOptions } from './options.js';
 
 const DEFAULT_SIGNS_IN_SECONDS = 60;
@@ -13,7 +13,8 @@ export const keysCommand: Command = {
        sluice keys rotate [--signs-in <seconds>]
        sluice keys retire [--kid <kid>] [--even-if-tokens-live]
 
-The keys are in DATA_DIR. A running service sees every change within a second.
+The keys are in DATA_DIR, or where REDIS_URL is set in Redis. A running service, on every
+node, sees every change within a second.
 
   list      prints each key as one line of JSON: next, signing, or verifying, which has signed
   rotate    adds a key; it is published at once, and signs later, so that whoever keeps
@@ -24,8 +25,8 @@ The keys are in DATA_DIR. A running service sees every change within a second.
   --kid <kid>             the key to retire; all that may go, if it is not given
   --even-if-tokens-live   retire also what tokens that are good need: they become invalid
 
-It reads the same settings as the service: DATA_DIR, TOKEN_MAX_LIFETIME_SECONDS,
-CLOCK_TOLERANCE_SECONDS.
+It reads the same settings as the service: DATA_DIR, REDIS_URL and what belongs to it,
+ISSUER_KEY_SECRET, TOKEN_MAX_LIFETIME_SECONDS, CLOCK_TOLERANCE_SECONDS.
 
 After a key has leaked, all that lay with it have: retire the next key, if one waits, by
 sluice keys retire --kid <kid> --even-if-tokens-live; then sluice keys rotate --signs-in 0;
@@ -35,9 +36,11 @@ then sluice keys retire --even-if-tokens-live
   async run([action, ...args], context) {
     if (action === 'list') {
       readOptions(args, []);
-      const { keys, dataDir } = openKeys(context);
-      const statuses = await keys.list();
-      if (statuses.length === 0) say(context, `there are no keys in ${dataDir}`);
+      const { statuses, place } = await withKeys(context, async (keys, place) => ({
+        statuses: await keys.list(),
+        place,
+      }));
+      if (statuses.length === 0) say(context, `there are no keys in ${place}`);
       for (const status of statuses) context.stdout.write(`${JSON.stringify(status)}\n`);
     } else if (action === 'rotate') {
       const signsIn = readOptions(args, ['signs-in']).wholeNumber(
@@ -45,7 +48,9 @@ then sluice keys retire --even-if-tokens-live
         0,
         MAX_SIGNS_IN_SECONDS,
       );
-      const added = await openKeys(context).keys.rotate(signsIn ?? DEFAULT_SIGNS_IN_SECONDS);
+      const added = await withKeys(context, (keys) =>
+        keys.rotate(signsIn ?? DEFAULT_SIGNS_IN_SECONDS),
+      );
       context.stdout.write(`${JSON.stringify(added)}\n`);
       say(
         context,
@@ -55,7 +60,7 @@ then sluice keys retire --even-if-tokens-live
       const options = readOptions(args, ['kid'], ['even-if-tokens-live']);
       const kid = options.one('kid');
       const evenIfTokensLive = options.isGiven('even-if-tokens-live');
-      const retired = await openKeys(context).keys.retire({ kid, evenIfTokensLive });
+      const retired = await withKeys(context, (keys) => keys.retire({ kid, evenIfTokensLive }));
       if (retired.length === 0) say(context, 'no key may be retired yet; see sluice keys list');
       for (const gone of retired) say(context, `retired ${gone}`);
     } else {
@@ -64,9 +69,14 @@ then sluice keys retire --even-if-tokens-live
   },
 };
 
-function openKeys(context: CommandContext): { keys: KeyRotation; dataDir: string } {
-  const { dataDir, tokens } = readIssuerConfig(context);
-  // The gate takes a token for so long after its `exp`.
-  const maxTokenLifeSeconds = tokens.maxLifetimeSeconds + tokens.clockToleranceSeconds;
-  return { keys: openKeyRotation({ dataDir, maxTokenLifeSeconds }), dataDir };
+function withKeys<Outcome>(
+  context: CommandContext,
+  work: (keys: KeyRotation, place: string) => Promise<Outcome>,
+): Promise<Outcome> {
+  return withIssuerDocuments(context, (documents, { dataDir, tokens }) => {
+    // The gate takes a token for so long after its `exp`.
+    const maxTokenLifeSeconds = tokens.maxLifetimeSeconds + tokens.clockToleranceSeconds;
+    const keys = openKeyRotation({ dataDir, documents, maxTokenLifeSeconds });
+    return work(keys, documents.place);
+  });
 }

@@ -67,11 +67,14 @@ async function listen(listening: Listening, context: CommandContext): Promise<vo
   while (!signal.aborted) {
     const token = await listening.readToken();
     let waitMs: number | undefined;
+    let comesBackAt: number | undefined;
+    const leaving = new AbortController();
+    let moving: NodeJS.Timeout | undefined;
     const end = await readStream({
       address: listening.address,
       token,
       cursor,
-      signal,
+      signal: AbortSignal.any([signal, leaving.signal]),
       output: context.stdout,
       onCursor(next) {
         cursor = next;
@@ -83,12 +86,20 @@ async function listen(listening: Listening, context: CommandContext): Promise<vo
       },
       onControl(name, data) {
         if (name === 'stream.connected') failures = 0;
-        if (name === 'stream.draining') waitMs = numberOf(data['reconnectInMs']);
+        if (name === 'stream.draining') {
+          const inMs = numberOf(data['reconnectInMs']) ?? 0;
+          comesBackAt = performance.now() + inMs;
+          moving = setTimeout(() => leaving.abort(), inMs);
+        }
         say(context, noticeOf(name, data));
       },
     });
-    if ('stopped' in end) return;
+    clearTimeout(moving);
+    if (signal.aborted) return;
+    // Where the service lets the stream go on until then, the next one is opened at once, at its cursor.
+    if ('stopped' in end) continue;
 
+    if (comesBackAt !== undefined) waitMs = Math.max(0, comesBackAt - performance.now());
     let reason: string;
     if ('refusal' in end) {
       const { refusal } = end;
@@ -146,6 +157,8 @@ function gapNotice({ from, oldest, reason }: Readonly<Record<string, unknown>>):
       return `the cursor ${from} is of another log or workspace, so everything kept follows`;
     case 'ahead':
       return `the log is older than the cursor ${from}, so only new events follow`;
+    case 'lost':
+      return `the server of the log was restarted or replaced: events behind ${from} may be missing`;
     default:
       return `events behind ${from} are gone (${reason})`;
   }

@@ -131,9 +131,7 @@ describe('sluice token', () => {
       'realtime:subscribe, realtime:publish',
     ]);
     expect(code).toBe(0);
-    expect(stderr).toBe(
-      `sluice: made new keys in ${join(dataDir, 'issuer')}; the service must use the same DATA_DIR\n`,
-    );
+    expect(stderr).toBe(`sluice: made new keys in ${dataDir}; the service must use them too\n`);
     expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
     const claims = jsonwebtoken.decode(stdout.trim(), { json: true });
     expect(claims).toMatchObject({

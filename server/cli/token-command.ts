@@ -1,7 +1,6 @@
-import { issuerFolder, openIssuer } from '../issuer/issuer.js';
-import { hasSigningKeys } from '../issuer/signing-keys.js';
+import { openIssuer } from '../issuer/issuer.js';
 import { type Command, say, UsageError } from './command.js';
-import { readIssuerConfig } from './issuer-config.js';
+import { readIssuerConfig, withIssuerDocuments } from './issuer-config.js';
 import { readOptions } from './options.js';
 
 const DEFAULT_LIFETIME_SECONDS = 3_600;
@@ -14,7 +13,8 @@ export const tokenCommand: Command = {
   summary: 'make an access token with the keys of the embedded issuer',
   usage: `Usage: sluice token --workspace <name> --subject <name> --permissions <list> [options]
 
-Makes an access token with the keys in DATA_DIR and prints it, alone, on stdout.
+Makes an access token with the keys in DATA_DIR, or where REDIS_URL is set in Redis, and prints
+it, alone, on stdout.
 
   --workspace <name>      workspace that the token is good for; may be repeated
   --subject <name>        who the token stands for
@@ -22,7 +22,8 @@ Makes an access token with the keys in DATA_DIR and prints it, alone, on stdout.
                           realtime:presence, realtime:admin
   --expires-in <seconds>  lifetime; default ${DEFAULT_LIFETIME_SECONDS}, at most ${MAX_LIFETIME_SECONDS}
 
-It reads the same settings as the service: DATA_DIR, TOKEN_ISSUER, TOKEN_AUDIENCE, WORKSPACE_CLAIM,
+It reads the same settings as the service: DATA_DIR, REDIS_URL and what belongs to it,
+ISSUER_KEY_SECRET, TOKEN_ISSUER, TOKEN_AUDIENCE, WORKSPACE_CLAIM,
 TOKEN_MAX_LIFETIME_SECONDS.
 
   export SLUICE_TOKEN=$(sluice token --workspace acme --subject alice \\
@@ -36,27 +37,26 @@ TOKEN_MAX_LIFETIME_SECONDS.
     const permissions = options.permissions('permissions');
     const asked = options.wholeNumber('expires-in', 1, MAX_LIFETIME_SECONDS);
 
-    const { dataDir, tokens, issuer } = readIssuerConfig(context);
+    const { tokens } = readIssuerConfig(context);
     if (asked !== undefined && asked > tokens.maxLifetimeSeconds) {
       throw new UsageError(
         `--expires-in is longer than the service accepts: TOKEN_MAX_LIFETIME_SECONDS is ${tokens.maxLifetimeSeconds}`,
       );
     }
-    const folder = issuerFolder(dataDir);
-    const hadKeys = await hasSigningKeys(folder);
-    const embedded = await openIssuer({
-      dataDir,
-      issuer: issuer.issuer,
-      audience: issuer.audience,
-      workspaceClaim: tokens.workspaceClaim,
-    });
-    if (!hadKeys)
-      say(context, `made new keys in ${folder}; the service must use the same DATA_DIR`);
-    const { token } = embedded.issueToken({
-      subject,
-      workspaces,
-      permissions,
-      lifetimeSeconds: asked ?? Math.min(DEFAULT_LIFETIME_SECONDS, tokens.maxLifetimeSeconds),
+    const token = await withIssuerDocuments(context, async (documents, { dataDir, issuer }) => {
+      const hadKeys = (await documents.keys.version()) !== null;
+      const { workspaceClaim } = tokens;
+      const { issuer: name, audience } = issuer;
+      const options = { dataDir, documents, issuer: name, audience, workspaceClaim };
+      const embedded = await openIssuer(options);
+      if (!hadKeys)
+        say(context, `made new keys in ${documents.place}; the service must use them too`);
+      return embedded.issueToken({
+        subject,
+        workspaces,
+        permissions,
+        lifetimeSeconds: asked ?? Math.min(DEFAULT_LIFETIME_SECONDS, tokens.maxLifetimeSeconds),
+      }).token;
     });
     context.stdout.write(`${token}\n`);
   },

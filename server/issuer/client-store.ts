@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { SluiceError } from '../errors.js';
 import { createBoundedWork } from './bounded-work.js';
 import { createSecret, hashSecret, matchesSecret, UNMATCHABLE_HASH } from './client-secret.js';
@@ -15,14 +14,9 @@ import {
   type StoredSecret,
   writeClients,
 } from './clients-file.js';
+import { filePrivateDocuments } from './file-private-documents.js';
 import { readGrant } from './grant.js';
-import { issuerFolder } from './issuer.js';
-import {
-  changePrivateFile,
-  preparePrivateFolder,
-  readPrivateFile,
-  versionOfPrivateFile,
-} from './private-file.js';
+import type { PrivateDocuments } from './private-document.js';
 
 export type { Client, ClientSecret } from './clients-file.js';
 
@@ -65,8 +59,9 @@ export interface ClientStore {
 }
 
 export interface ClientStoreOptions {
-  /** The clients are kept in its folder `issuer`, which is made where it is missing. */
   readonly dataDir: string;
+  /** Where the clients are kept; default: in the folder `issuer` of the data folder, which is made where it is missing. */
+  readonly documents?: PrivateDocuments;
   /** How long a change waits for one that another process makes. Default 2,000 ms. */
   readonly lockPatienceMs?: number;
 }
@@ -75,38 +70,37 @@ export interface ClientStoreOptions {
 const CHECKS = { running: 2, waiting: 6, retryAfterMs: 1_000 };
 const SECRET_ID_BYTES = 4;
 
-/** Opens the clients of a data folder that an issuer has worked with; `null` for any other. Makes nothing. */
+/** Opens the clients where an issuer has worked; `null` anywhere else. Makes nothing. */
 export async function openExistingClientStore(
   options: ClientStoreOptions,
 ): Promise<ClientStore | null> {
-  const version = await versionOfPrivateFile(issuerFolder(options.dataDir));
-  return version === null ? null : openClientStore(options);
+  return (await documentsOf(options).exist()) ? openClientStore(options) : null;
 }
 
-/** Opens the clients of a data folder. What another process changes is seen by the next call. */
+/** Opens the clients. What another process changes is seen by the next call. */
 export async function openClientStore(options: ClientStoreOptions): Promise<ClientStore> {
-  const { dataDir, lockPatienceMs = 2_000 } = options;
-  const folder = issuerFolder(dataDir);
-  await preparePrivateFolder(folder);
-  const path = join(folder, 'clients.json');
+  const documents = documentsOf(options);
+  await documents.prepare();
+  const document = documents.clients;
   const bounded = createBoundedWork(CHECKS);
   let known: { readonly version: string | null; readonly clients: StoredClients } | undefined;
 
   async function currentClients(): Promise<StoredClients> {
-    if (known === undefined || known.version !== (await versionOfPrivateFile(path))) {
-      const file = await readPrivateFile(path);
-      known = { version: file?.version ?? null, clients: readClients(path, file?.text ?? null) };
+    if (known === undefined || known.version !== (await document.version())) {
+      const read = await document.read();
+      const clients = readClients(document.name, read?.text ?? null);
+      known = { version: read?.version ?? null, clients };
     }
     return known.clients;
   }
 
   function change(edit: (clients: Map<string, StoredClient>) => void): Promise<void> {
     const changed = (text: string | null) => {
-      const clients = new Map(readClients(path, text));
+      const clients = new Map(readClients(document.name, text));
       edit(clients);
       return writeClients(clients);
     };
-    return changePrivateFile(path, changed, lockPatienceMs);
+    return document.change(changed);
   }
 
   return {
@@ -182,6 +176,10 @@ export async function openClientStore(options: ClientStoreOptions): Promise<Clie
       });
     },
   };
+}
+
+function documentsOf({ dataDir, documents, lockPatienceMs }: ClientStoreOptions): PrivateDocuments {
+  return documents ?? filePrivateDocuments(dataDir, lockPatienceMs);
 }
 
 async function newSecret(like?: string): Promise<{ secret: string; stored: StoredSecret }> {

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import {
   checkWorkspaceClaim,
   type IssuedToken,
@@ -6,17 +5,19 @@ import {
   type TokenRequest,
   type TokenTerms,
 } from './access-token.js';
-import { preparePrivateFolder } from './private-file.js';
+import { filePrivateDocuments } from './file-private-documents.js';
+import type { PrivateDocuments } from './private-document.js';
 import { openSigningKeys, type PublishedKeys } from './signing-keys.js';
 
 export interface IssuerOptions extends TokenTerms {
-  /** The keys are kept in its folder `issuer`, which is made where it is missing. */
   readonly dataDir: string;
+  /** Where the keys are kept; default: in the folder `issuer` of the data folder, which is made where it is missing. */
+  readonly documents?: PrivateDocuments;
   /** Told when a change of the keys cannot be read; they stay as they were until it can be. */
   readonly onFailure?: (error: unknown) => void;
 }
 
-/** The embedded token issuer: for one machine, where no identity provider is at hand. */
+/** The embedded token issuer, where no identity provider is at hand. */
 export interface Issuer {
   /**
    * The public halves of all keys, also of the one that signs next (RFC 7517). It is the very same object as long as
@@ -36,9 +37,9 @@ export interface Issuer {
  */
 export async function openIssuer(options: IssuerOptions): Promise<Issuer> {
   checkWorkspaceClaim(options);
-  const folder = issuerFolder(options.dataDir);
-  await preparePrivateFolder(folder);
-  const keys = await openSigningKeys(folder, options.onFailure);
+  const { dataDir, documents = filePrivateDocuments(dataDir), onFailure } = options;
+  await documents.prepare();
+  const keys = await openSigningKeys(documents.keys, onFailure);
 
   return {
     jwks: () => keys.published(),
@@ -52,9 +53,4 @@ export async function openIssuer(options: IssuerOptions): Promise<Issuer> {
       });
     },
   };
-}
-
-/** Where the issuer keeps its keys and clients. */
-export function issuerFolder(dataDir: string): string {
-  return join(dataDir, 'issuer');
 }

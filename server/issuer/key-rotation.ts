@@ -1,8 +1,7 @@
 import { SluiceError } from '../errors.js';
-import { issuerFolder } from './issuer.js';
+import { filePrivateDocuments } from './file-private-documents.js';
 import {
   createSigningKey,
-  keysPath,
   MAX_KEYS,
   readKeys,
   type SigningKey,
@@ -10,7 +9,7 @@ import {
   signingKeyOf,
   writeKeys,
 } from './keys-file.js';
-import { changePrivateFile, readPrivateFile } from './private-file.js';
+import type { PrivateDocuments } from './private-document.js';
 
 /** What there is to know of a key, apart from the key. */
 export interface KeyStatus {
@@ -33,6 +32,8 @@ export interface RetireOptions {
 
 export interface KeyRotationOptions {
   readonly dataDir: string;
+  /** Where the keys are; default: files of the data folder. */
+  readonly documents?: PrivateDocuments;
   /** How long after its last signature a key may still be needed. */
   readonly maxTokenLifeSeconds: number;
   /** How long a change waits for one that another process makes. Default 2,000 ms. */
@@ -55,24 +56,25 @@ const NEXT_WAITS =
 const LATE_SIGNATURE_MS = 1_000;
 
 export function openKeyRotation(options: KeyRotationOptions): KeyRotation {
-  const { dataDir, maxTokenLifeSeconds, lockPatienceMs = 2_000 } = options;
-  const path = keysPath(issuerFolder(dataDir));
+  const { dataDir, maxTokenLifeSeconds, lockPatienceMs } = options;
+  const { keys: document } = options.documents ?? filePrivateDocuments(dataDir, lockPatienceMs);
+  const { name } = document;
   const lifeMs = maxTokenLifeSeconds * 1_000 + LATE_SIGNATURE_MS;
 
   async function change(edit: (keys: SigningKeys) => readonly SigningKey[]): Promise<void> {
     // Where nothing is, nothing is made: not even a lock.
-    if ((await readPrivateFile(path)) === null) throw noKeys();
+    if ((await document.read()) === null) throw noKeys();
     const changed = (text: string | null) => {
       if (text === null) throw noKeys();
-      return writeKeys(edit(readKeys(path, text)));
+      return writeKeys(edit(readKeys(name, text)));
     };
-    await changePrivateFile(path, changed, lockPatienceMs);
+    await document.change(changed);
   }
 
   return {
     async list() {
-      const file = await readPrivateFile(path);
-      return file === null ? [] : statusesOf(readKeys(path, file.text), lifeMs);
+      const read = await document.read();
+      return read === null ? [] : statusesOf(readKeys(name, read.text), lifeMs);
     },
 
     async rotate(signsInSeconds) {
@@ -107,9 +109,9 @@ export function openKeyRotation(options: KeyRotationOptions): KeyRotation {
         if (kid !== undefined && typeof reason === 'string') throw refused(reason);
         retired = asked.filter((_, index) => reasons[index] === null).map((status) => status.kid);
       };
-      const file = await readPrivateFile(path);
-      if (file === null) throw noKeys();
-      choose(readKeys(path, file.text));
+      const read = await document.read();
+      if (read === null) throw noKeys();
+      choose(readKeys(name, read.text));
       // No change for nothing.
       if (retired.length === 0) return [];
       await change((keys) => {

@@ -6,7 +6,6 @@ import {
   type JsonWebKey,
   type KeyObject,
 } from 'node:crypto';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { IssuerError } from './issuer-error.js';
 
@@ -48,10 +47,6 @@ export const MAX_KEYS = 10;
 
 const FILE_VERSION = 2;
 const MODULUS_BITS = 2048;
-
-export function keysPath(folder: string): string {
-  return join(folder, 'keys.json');
-}
 
 /** A new key, which signs at once. */
 export async function createSigningKey(): Promise<SigningKey> {

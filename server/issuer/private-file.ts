@@ -4,13 +4,7 @@ import { type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/pr
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { IssuerError } from './issuer-error.js';
-
-/** A text that only its owner may read, and which state of the file it is. */
-export interface PrivateText {
-  readonly text: string;
-  /** Changes with every change of the file. */
-  readonly version: string;
-}
+import type { PrivateText } from './private-document.js';
 
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;

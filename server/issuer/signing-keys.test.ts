@@ -2,6 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { filePrivateDocument } from './file-private-documents.js';
 import { createSigningKey, type SigningKey, writeKeys } from './keys-file.js';
 import { type LiveKeys, openSigningKeys } from './signing-keys.js';
 
@@ -20,7 +21,7 @@ beforeEach(async () => {
   path = join(folder, 'keys.json');
   await put(first);
   failures = [];
-  keys = await openSigningKeys(folder, (error) => failures.push(error));
+  keys = await openSigningKeys(filePrivateDocument(path), (error) => failures.push(error));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 

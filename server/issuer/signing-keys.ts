@@ -1,6 +1,5 @@
 import {
   createSigningKey,
-  keysPath,
   type PublicJwk,
   readKeys,
   type SigningKey,
@@ -8,13 +7,7 @@ import {
   signingKeyOf,
   writeKeys,
 } from './keys-file.js';
-import {
-  createPrivateFile,
-  readPrivateFile,
-  readPrivateFileNow,
-  versionOfPrivateFile,
-  versionOfPrivateFileNow,
-} from './private-file.js';
+import type { PrivateDocument } from './private-document.js';
 
 /** A key set as it is published (RFC 7517). */
 export interface PublishedKeys {
@@ -29,28 +22,28 @@ export interface LiveKeys {
   published(): PublishedKeys;
 }
 
-/** How long the file is not looked at again. */
+/** How long the document is not looked at again. */
 const LOOK_INTERVAL_MS = 500;
 
 /**
- * The keys kept in `folder`; made where there are none yet. Processes that start at once end with the same keys.
- * @param onFailure told when a change of the file cannot be read. Until it can be, the keys stay as they were.
- * @throws IssuerError if the file is damaged or open to others. It is never replaced.
+ * The keys kept in `document`; made where there are none yet. Processes that start at once end with the same keys.
+ * @param onFailure told when a change of them cannot be read. Until it can be, the keys stay as they were.
+ * @throws IssuerError if they are damaged or open to others. They are never replaced.
  */
 export async function openSigningKeys(
-  folder: string,
+  document: PrivateDocument,
   onFailure: (error: unknown) => void = () => {},
 ): Promise<LiveKeys> {
-  const path = keysPath(folder);
-  let file = await readPrivateFile(path);
-  if (file === null) {
-    await createPrivateFile(path, writeKeys([await createSigningKey()]));
+  const { name } = document;
+  let read = await document.read();
+  if (read === null) {
+    await document.create(writeKeys([await createSigningKey()]));
     // Read back rather than kept: another process may have been faster.
-    file = await readPrivateFile(path);
+    read = await document.read();
   }
-  let keys = readKeys(path, file?.text ?? '');
+  let keys = readKeys(name, read?.text ?? '');
   let published = publish(keys);
-  let version = file?.version ?? null;
+  let version = read?.version ?? null;
   let unreadable: string | null | undefined;
   let lookedAt = performance.now();
 
@@ -60,10 +53,10 @@ export async function openSigningKeys(
     lookedAt = now;
     let found: string | null | undefined;
     try {
-      found = versionOfPrivateFileNow(path);
+      found = document.versionNow();
       if (found === version) return;
-      const changed = readPrivateFileNow(path);
-      keys = readKeys(path, changed?.text ?? '');
+      const changed = document.readNow();
+      keys = readKeys(name, changed?.text ?? '');
       published = publish(keys);
       version = changed?.version ?? null;
     } catch (error) {
@@ -83,11 +76,6 @@ export async function openSigningKeys(
       return published;
     },
   };
-}
-
-/** Whether keys are kept in `folder`, usable or not. Makes nothing. */
-export async function hasSigningKeys(folder: string): Promise<boolean> {
-  return (await versionOfPrivateFile(keysPath(folder))) !== null;
 }
 
 function publish(keys: SigningKeys): PublishedKeys {

@@ -5,8 +5,10 @@ import type { Permissions } from '../permission/permissions.js';
 import type { RevocableToken, Revocations } from '../revocation/revocations.js';
 import { type Admission, AdmittedStream } from './admitted-stream.js';
 import { networkOf } from './network.js';
+import { OpeningRate } from './opening-rate.js';
 import { Places } from './places.js';
 import { Rechecks } from './rechecks.js';
+import type { SharedPlaces } from './shared-places.js';
 
 /** What is let in, with the question that was answered for it. */
 export interface AdmissionRequest {
@@ -27,6 +29,8 @@ export interface AdmissionsParts {
   readonly recheck: RecheckRules;
   readonly permissions: Permissions;
   readonly revocations: FollowedRevocations;
+  /** What is counted over all nodes; `null`: there is one node. */
+  readonly sharedPlaces?: SharedPlaces | null;
   /** Told, now and then, why a permission could not be asked for again. */
   readonly onFailure?: (error: unknown) => void;
 }
@@ -37,16 +41,25 @@ export interface AdmissionsParts {
  */
 export class Admissions {
   private readonly byWorkspace = new Map<string, Set<AdmittedStream>>();
+  /** How many streams a second may be opened. */
+  readonly openings: OpeningRate;
   private readonly places: Places;
+  private readonly sharedPlaces: SharedPlaces | null;
   /** `null` where permissions do not change while a token lives. */
   private readonly rechecks: Rechecks | null;
   private readonly revocations: FollowedRevocations;
-  private readonly onRelease = (stream: AdmittedStream) => this.remove(stream);
+  private readonly onRelease = (stream: AdmittedStream) => {
+    this.remove(stream);
+    this.sharedPlaces?.give(stream);
+  };
   private readonly toSearch = new Set<string>();
   private isSearching = false;
 
-  constructor({ limits, recheck, permissions, revocations, onFailure }: AdmissionsParts) {
+  constructor(parts: AdmissionsParts) {
+    const { limits, recheck, permissions, revocations, sharedPlaces, onFailure } = parts;
+    this.openings = new OpeningRate(limits.maxOpensPerSecond);
     this.places = new Places(limits);
+    this.sharedPlaces = sharedPlaces ?? null;
     this.rechecks = permissions.canChange
       ? new Rechecks(recheck, permissions, onFailure ?? (() => {}))
       : null;
@@ -54,8 +67,8 @@ export class Admissions {
     revocations.onRevoked((workspace) => void this.endRevoked(workspace));
   }
 
-  /** @throws SluiceError RATE_LIMIT_EXCEEDED, INVALID_TOKEN if the token was revoked meanwhile. */
-  admit({ question, permitted, address }: AdmissionRequest): Admission {
+  /** @throws SluiceError RATE_LIMIT_EXCEEDED, UNAVAILABLE, INVALID_TOKEN if the token was revoked meanwhile. */
+  async admit({ question, permitted, address }: AdmissionRequest): Promise<Admission> {
     const { principal, workspace } = question;
     this.revocations.check(principal, workspace);
     const stream = new AdmittedStream({
@@ -65,15 +78,26 @@ export class Admissions {
       recheckable: this.rechecks === null ? null : { question, permitted },
       onRelease: this.onRelease,
     });
-    this.places.take(stream);
-    const streams = this.byWorkspace.get(workspace) ?? new Set();
-    this.byWorkspace.set(workspace, streams.add(stream));
-    this.rechecks?.add(stream);
-    return stream;
+    this.add(stream);
+    try {
+      await this.sharedPlaces?.take(stream);
+      return stream;
+    } catch (error) {
+      this.remove(stream);
+      throw error;
+    }
   }
 
   close(): void {
     this.rechecks?.close();
+  }
+
+  private add(stream: AdmittedStream): void {
+    const { workspace } = stream;
+    this.places.take(stream);
+    const streams = this.byWorkspace.get(workspace) ?? new Set();
+    this.byWorkspace.set(workspace, streams.add(stream));
+    this.rechecks?.add(stream);
   }
 
   private remove(stream: AdmittedStream): void {

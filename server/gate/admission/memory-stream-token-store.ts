@@ -1,21 +1,10 @@
-import { SluiceError, spreadRetryMs } from '../../errors.js';
 import { subjectKey } from '../principal.js';
+import {
+  STREAM_TOKEN_LIMITS,
+  type StreamTokenLimits,
+  tooManyStreamTokens,
+} from './stream-token-limits.js';
 import type { StreamTokenGrant, StreamTokenStore } from './stream-token-store.js';
-
-/** How many tokens may wait for their use. */
-export interface StreamTokenLimits {
-  readonly maxTokens: number;
-  readonly maxPerWorkspace: number;
-  readonly maxPerSubject: number;
-}
-
-/** No workspace can use up what others need, and no subject what its workspace needs. */
-const DEFAULT_LIMITS: StreamTokenLimits = {
-  maxTokens: 100_000,
-  maxPerWorkspace: 20_000,
-  maxPerSubject: 100,
-};
-const RETRY_MS = 5_000;
 
 interface Held {
   readonly grant: StreamTokenGrant;
@@ -30,7 +19,7 @@ export class MemoryStreamTokenStore implements StreamTokenStore {
   private readonly heldByOwner = new Map<string, number>();
   private sweep: NodeJS.Timeout | null = null;
 
-  constructor(private readonly limits: StreamTokenLimits = DEFAULT_LIMITS) {}
+  constructor(private readonly limits: StreamTokenLimits = STREAM_TOKEN_LIMITS) {}
 
   async put(hash: string, grant: StreamTokenGrant, lifetimeMs: number): Promise<void> {
     this.dropEnded();
@@ -49,9 +38,10 @@ export class MemoryStreamTokenStore implements StreamTokenStore {
 
   private checkLimits({ principal, workspace }: StreamTokenGrant): void {
     const { maxTokens, maxPerWorkspace, maxPerSubject } = this.limits;
-    if (this.countOf(subjectKey(principal)) >= maxPerSubject) throw tooMany('this subject');
-    if (this.countOf(workspaceKey(workspace)) >= maxPerWorkspace) throw tooMany('this workspace');
-    if (this.held.size >= maxTokens) throw tooMany('this node');
+    if (this.countOf(subjectKey(principal)) >= maxPerSubject) throw tooManyStreamTokens('subject');
+    if (this.countOf(workspaceKey(workspace)) >= maxPerWorkspace)
+      throw tooManyStreamTokens('workspace');
+    if (this.held.size >= maxTokens) throw tooManyStreamTokens('service');
   }
 
   private countOf(owner: string): number {
@@ -93,12 +83,4 @@ function ownersOf({ principal, workspace }: StreamTokenGrant): readonly string[]
 /** No list in JSON begins like a workspace. */
 function workspaceKey(workspace: string): string {
   return workspace;
-}
-
-function tooMany(owner: string): SluiceError {
-  return new SluiceError(
-    'RATE_LIMIT_EXCEEDED',
-    `Too many stream tokens of ${owner} wait for their use.`,
-    { retryAfterMs: spreadRetryMs(RETRY_MS) },
-  );
 }

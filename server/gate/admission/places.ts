@@ -75,7 +75,8 @@ function bound(limit: number | null): number {
   return limit ?? Number.POSITIVE_INFINITY;
 }
 
-function full(whose: string): SluiceError {
+/** The refusal that names whose limit was reached. */
+export function full(whose: string): SluiceError {
   return new SluiceError('RATE_LIMIT_EXCEEDED', `${whose} has as many streams as it may.`, {
     retryAfterMs: spreadRetryMs(RETRY_MS),
   });

@@ -68,14 +68,14 @@ function open(graceMs = GRACE): Admissions {
 }
 
 /** A stream that was let in, with what it was ended with. */
-function admit(
+async function admit(
   admissions: Admissions,
   {
     permitted = null,
     ...question
   }: Partial<PermissionQuestion> & { permitted?: readonly string[] | null } = {},
 ) {
-  const admission = admissions.admit({
+  const admission = await admissions.admit({
     question: { ...QUESTION, ...question },
     permitted,
     address: '192.0.2.1',
@@ -99,7 +99,7 @@ const fail = (): never => {
 
 describe('the permission of an open stream', () => {
   it('is asked for again within each interval, with the question of its subscription', async () => {
-    const { ended } = admit(open());
+    const { ended } = await admit(open());
     await pass(INTERVAL + STEP);
     const { length } = checker.asked;
     expect(length).toBeGreaterThanOrEqual(1);
@@ -116,7 +116,7 @@ describe('the permission of an open stream', () => {
     ['back', -3_600_000],
     ['forward', 3_600_000],
   ])('is asked for in time also where the clock is set %s', async (_, ms) => {
-    const { ended } = admit(open());
+    const { ended } = await admit(open());
     await pass(INTERVAL + STEP);
     const { length } = checker.asked;
     jest.setSystemTime(Date.now() + ms);
@@ -135,7 +135,7 @@ describe('the permission of an open stream', () => {
   });
 
   it('ends the stream within the interval when it is withdrawn', async () => {
-    const { ended } = admit(open());
+    const { ended } = await admit(open());
     checker.answer = refuse;
     await pass(INTERVAL + STEP);
     expect(ended).toEqual([['FORBIDDEN', 'The permission for this stream was withdrawn.']]);
@@ -146,7 +146,7 @@ describe('the permission of an open stream', () => {
 
   it('is asked for spread over the interval, a few at a time', async () => {
     const admissions = open();
-    for (let n = 0; n < 2_400; n++) admit(admissions);
+    for (let n = 0; n < 2_400; n++) await admit(admissions);
     const seconds: number[] = [];
     let before = 0;
     for (let second = 0; second < 60; second++) {
@@ -163,7 +163,7 @@ describe('the permission of an open stream', () => {
     const admissions = open();
     const answers: (() => void)[] = [];
     checker.answer = () => new Promise((resolve) => answers.push(() => resolve({ allowed: true })));
-    for (let n = 0; n < 3_000; n++) admit(admissions);
+    for (let n = 0; n < 3_000; n++) await admit(admissions);
     // Nobody is answered for a while, within the checker's deadline.
     await pass(4_000);
     expect(checker.mostOpen).toBe(100);
@@ -176,7 +176,7 @@ describe('the permission of an open stream', () => {
   it('is not asked for where it cannot change, and the token is not kept for it', async () => {
     checker.canChangeItsMind = false;
     const admissions = open();
-    const { admission } = admit(admissions, {
+    const { admission } = await admit(admissions, {
       principal: { ...ALICE, claims: { secret: 'kept-for-nothing' } },
     });
     await pass(3 * INTERVAL);
@@ -186,7 +186,7 @@ describe('the permission of an open stream', () => {
   });
 
   it('is not asked for after the stream has closed', async () => {
-    const { admission } = admit(open());
+    const { admission } = await admit(open());
     admission.release();
     await pass(3 * INTERVAL);
     expect(checker.asked).toEqual([]);
@@ -195,7 +195,7 @@ describe('the permission of an open stream', () => {
   it('does not matter any more when the stream closes while it is asked for', async () => {
     let answer: (decision: Decision) => void = () => {};
     checker.answer = () => new Promise((resolve) => (answer = resolve));
-    const { admission, ended } = admit(open());
+    const { admission, ended } = await admit(open());
     while (checker.asked.length === 0) await pass(STEP);
     admission.release();
     answer({ allowed: false });
@@ -208,7 +208,7 @@ describe('the permission of an open stream', () => {
     let answer: (decision: Decision) => void = () => {};
     checker.answer = () => new Promise((resolve) => (answer = resolve));
     const admissions = open();
-    const { ended } = admit(admissions);
+    const { ended } = await admit(admissions);
     while (checker.asked.length === 0) await pass(STEP);
     admissions.close();
     answer({ allowed: true });
@@ -220,7 +220,11 @@ describe('the permission of an open stream', () => {
 
   it('refuses a stream that is not open yet when it is withdrawn', async () => {
     checker.answer = refuse;
-    const admission = open().admit({ question: QUESTION, permitted: null, address: '192.0.2.1' });
+    const admission = await open().admit({
+      question: QUESTION,
+      permitted: null,
+      address: '192.0.2.1',
+    });
     await pass(INTERVAL + STEP);
     expect(() => admission.check()).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }));
   });
@@ -228,7 +232,7 @@ describe('the permission of an open stream', () => {
 
 describe('a permission that was narrowed', () => {
   it('sends the stream away, to come back with less', async () => {
-    const { ended } = admit(open(), { topics: null, permitted: ['orders', 'invoices'] });
+    const { ended } = await admit(open(), { topics: null, permitted: ['orders', 'invoices'] });
     checker.answer = () => ({ allowed: true, topics: ['orders'] });
     await pass(INTERVAL + STEP);
     expect(ended).toEqual([
@@ -240,7 +244,7 @@ describe('a permission that was narrowed', () => {
   });
 
   it('ends the stream where a topic that it named is gone altogether', async () => {
-    const { ended } = admit(open(), { topics: ['orders'] });
+    const { ended } = await admit(open(), { topics: ['orders'] });
     checker.answer = () => ({ allowed: true, topics: ['invoices'] });
     await pass(INTERVAL + STEP);
     expect(ended.map(([code]) => code)).toEqual(['FORBIDDEN']);
@@ -252,7 +256,7 @@ describe('a permission that was narrowed', () => {
     ['the same in another order', ['b', 'a']],
     ['more of the same', ['a', 'b', 'c']],
   ])('lets the stream go on where it is %s', async (_, topics) => {
-    const { ended } = admit(open(), { topics: null, permitted: ['a', 'b'] });
+    const { ended } = await admit(open(), { topics: null, permitted: ['a', 'b'] });
     checker.answer = () => ({ allowed: true, ...(topics !== undefined && { topics }) });
     await pass(3 * INTERVAL);
     expect(checker.asked.length).toBeGreaterThan(1);
@@ -263,7 +267,7 @@ describe('a permission that was narrowed', () => {
 describe('a checker that cannot be asked', () => {
   it('ends no stream within the grace, is asked sooner than the interval, then ends it', async () => {
     checker.answer = fail;
-    const { ended } = admit(open());
+    const { ended } = await admit(open());
     while (checker.asked.length === 0) await pass(STEP);
     await pass(GRACE - 2 * STEP);
     expect(ended).toEqual([]);
@@ -278,7 +282,7 @@ describe('a checker that cannot be asked', () => {
 
   it('is forgiven once it answers', async () => {
     checker.answer = fail;
-    const { ended } = admit(open());
+    const { ended } = await admit(open());
     await pass(INTERVAL + GRACE / 2);
     checker.answer = () => ({ allowed: true });
     await pass(INTERVAL);
@@ -291,7 +295,7 @@ describe('a checker that cannot be asked', () => {
 
   it('ends the stream at its no, also within the grace', async () => {
     checker.answer = fail;
-    const { ended } = admit(open());
+    const { ended } = await admit(open());
     await pass(INTERVAL + STEP);
     checker.answer = refuse;
     await pass(10_000);
@@ -300,7 +304,7 @@ describe('a checker that cannot be asked', () => {
 
   it('ends the stream at the first failure where there is no grace', async () => {
     checker.answer = fail;
-    const { ended } = admit(open(0));
+    const { ended } = await admit(open(0));
     await pass(INTERVAL + STEP);
     expect(ended.map(([code]) => code)).toEqual(['AUTH_ERROR']);
     expect(checker.asked).toHaveLength(1);
@@ -310,7 +314,7 @@ describe('a checker that cannot be asked', () => {
     // Each question takes the whole deadline of 5 s, and 100 are open at once: 20 a second, of 3,000 streams.
     checker.answer = () => new Promise(() => {});
     const admissions = open(INTERVAL);
-    const streams = Array.from({ length: 3_000 }, () => admit(admissions));
+    const streams = await Promise.all(Array.from({ length: 3_000 }, () => admit(admissions)));
     await pass(INTERVAL + INTERVAL + 10_000 + 5_000 + 2 * STEP);
     expect(streams.filter(({ ended }) => ended.length !== 1)).toEqual([]);
     expect(new Set(streams.flatMap(({ ended }) => ended.map(([code]) => code)))).toEqual(
@@ -321,7 +325,7 @@ describe('a checker that cannot be asked', () => {
   it('is told of now and then, and not for each stream', async () => {
     checker.answer = fail;
     const admissions = open();
-    for (let n = 0; n < 100; n++) admit(admissions);
+    for (let n = 0; n < 100; n++) await admit(admissions);
     await pass(2 * INTERVAL);
     expect(failures.length).toBeGreaterThanOrEqual(1);
     expect(failures.length).toBeLessThanOrEqual(3);
@@ -330,7 +334,7 @@ describe('a checker that cannot be asked', () => {
 
   it('is as good as one that throws what is no answer at all', async () => {
     checker.answer = () => 'yes' as unknown as Decision;
-    const { ended } = admit(open(0));
+    const { ended } = await admit(open(0));
     await pass(INTERVAL + STEP);
     expect(ended.map(([code]) => code)).toEqual(['AUTH_ERROR']);
   });

@@ -5,7 +5,7 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import { SluiceError, spreadRetryMs } from '../../errors.js';
 import { checkStore } from '../../log/store-check.js';
 import { transact } from '../../log/transact.js';
-import { keyOf, type Revocation, widest } from './revocation.js';
+import { keyOf, type Revocation, readRevocation, widest } from './revocation.js';
 import type { RevocationStore } from './revocation-store.js';
 
 /**
@@ -64,13 +64,15 @@ class LmdbRevocationStore implements RevocationStore {
     this.followers.push(tell);
   }
 
-  async forget(revocations: readonly Revocation[]): Promise<void> {
+  /** The clock of the only node is the clock of the store. */
+  async forget(revocations: readonly Revocation[]): Promise<readonly Revocation[]> {
     await this.write(() => {
       for (const revocation of revocations) {
         const key = storeKey(revocation);
         if (this.find(key)?.revokedAt === revocation.revokedAt) this.table.removeSync(key);
       }
     });
+    return [];
   }
 
   async close(): Promise<void> {
@@ -109,19 +111,7 @@ function storeKey(revocation: Revocation): Buffer {
 }
 
 function decode(value: Buffer): Revocation {
-  const read = JSON.parse(value.toString()) as Partial<Revocation>;
-  const { workspace, kind, name, issuer, before, revokedAt } = read;
-  if (
-    typeof workspace !== 'string' ||
-    (kind !== 'jti' && kind !== 'sub' && kind !== 'client_id' && kind !== 'all') ||
-    typeof name !== 'string' ||
-    (issuer !== null && typeof issuer !== 'string') ||
-    (before !== null && typeof before !== 'number') ||
-    typeof revokedAt !== 'number'
-  ) {
-    throw new TypeError('a record is not a revocation');
-  }
-  return { workspace, kind, name, issuer, before, revokedAt };
+  return readRevocation(JSON.parse(value.toString()));
 }
 
 function checkFile(folder: string): void {

@@ -17,7 +17,10 @@ const KEPT_MS = 3_610_000;
 class MemoryRevocationStore implements RevocationStore {
   readonly kept = new Map<string, Revocation>();
   readonly followers: ((revocation: Revocation) => void)[] = [];
+  held: () => Iterable<Revocation> = () => [];
   isFull = false;
+  /** What its own clock keeps. */
+  young: readonly Revocation[] = [];
 
   async add(revocation: Revocation): Promise<void> {
     await Promise.resolve();
@@ -28,16 +31,23 @@ class MemoryRevocationStore implements RevocationStore {
     this.kept.set(key, standing);
     for (const tell of this.followers) tell(standing);
   }
-  async follow(tell: (revocation: Revocation) => void): Promise<void> {
+  async follow(
+    tell: (revocation: Revocation) => void,
+    held: () => Iterable<Revocation>,
+  ): Promise<void> {
     for (const revocation of this.kept.values()) tell(revocation);
     this.followers.push(tell);
+    this.held = held;
   }
-  async forget(revocations: readonly Revocation[]): Promise<void> {
+  async forget(revocations: readonly Revocation[], keptMs: number): Promise<readonly Revocation[]> {
     if (this.isFull) throw new SluiceError('UNAVAILABLE');
+    expect(keptMs).toBe(KEPT_MS);
     for (const revocation of revocations) {
+      if (this.young.includes(revocation)) continue;
       const key = `${revocation.workspace}\n${keyOf(revocation)}`;
       if (this.kept.get(key)?.revokedAt === revocation.revokedAt) this.kept.delete(key);
     }
+    return this.young;
   }
   async close(): Promise<void> {}
 }
@@ -151,6 +161,15 @@ describe('a revocation', () => {
     ]);
   });
 
+  it('that is told of again is told on to nobody', async () => {
+    await list.revoke(revocation());
+    const told: string[] = [];
+    list.onRevoked((workspace) => told.push(workspace));
+    for (const tell of store.followers) tell(revocation({ before: NOW - 100_000 }));
+    expect(told).toEqual([]);
+    expect(list.isRevoked(token(), 'acme')).toBe(true);
+  });
+
   it('that cannot be kept changes nothing', async () => {
     store.isFull = true;
     await expect(list.revoke(revocation())).rejects.toMatchObject({ code: 'UNAVAILABLE' });
@@ -197,6 +216,28 @@ describe('what is too old to matter', () => {
     store.isFull = false;
     await list.sweep();
     expect(list.isRevoked(token(), 'acme')).toBe(false);
+  });
+
+  it('stays where it is too old by the clock of this node alone', async () => {
+    const young = revocation();
+    await list.revoke(young);
+    await list.revoke(revocation({ name: 'bob' }));
+    store.young = [young];
+    jest.setSystemTime(NOW + KEPT_MS);
+    await list.sweep();
+    expect([...store.held()]).toEqual([young]);
+    expect(list.isRevoked(token(), 'acme')).toBe(true);
+    store.young = [];
+    await list.sweep();
+    expect(list.isRevoked(token(), 'acme')).toBe(false);
+  });
+
+  it('is not held any more for a store that has lost it', async () => {
+    await list.revoke(revocation());
+    expect([...store.held()]).toEqual([revocation()]);
+    jest.setSystemTime(NOW + KEPT_MS);
+    await list.sweep();
+    expect([...store.held()]).toEqual([]);
   });
 
   it('stays where it is asked for anew while it is being forgotten', async () => {

@@ -1,7 +1,7 @@
 import type { TokenRules } from '../../config.js';
 import { SluiceError, spreadRetryMs } from '../../errors.js';
 import { inTurns } from '../in-turns.js';
-import { includes, keyOf, keysFor, type Revocation, widest } from './revocation.js';
+import { includes, isSame, keyOf, keysFor, type Revocation, widest } from './revocation.js';
 import type { RevocationStore } from './revocation-store.js';
 import type { RevocableToken, Revocations } from './revocations.js';
 
@@ -47,7 +47,10 @@ export class RevocationList implements Revocations {
   ): Promise<RevocationList> {
     const list = new RevocationList(store, options);
     try {
-      await store.follow((revocation) => list.apply(revocation));
+      await store.follow(
+        (revocation) => list.apply(revocation),
+        () => list.all(),
+      );
       return list;
     } catch (error) {
       await list.close();
@@ -135,8 +138,11 @@ export class RevocationList implements Revocations {
     this.byWorkspace.set(workspace, standing);
     const key = keyOf(revocation);
     const known = standing.get(key);
+    const widened = known === undefined ? revocation : widest(revocation, known);
+    // What is told again changes nothing, and nobody needs to look through their streams.
+    if (known !== undefined && isSame(widened, known)) return;
     if (known === undefined) this.size++;
-    standing.set(key, known === undefined ? revocation : widest(revocation, known));
+    standing.set(key, widened);
     for (const tell of this.listeners) tell(workspace);
   }
 
@@ -148,8 +154,8 @@ export class RevocationList implements Revocations {
     });
     while (old.length > 0) {
       const some = old.splice(0, MAX_FORGOTTEN);
-      await this.store.forget(some);
-      for (const revocation of some) this.drop(revocation);
+      const standing = new Set(await this.store.forget(some, this.keptMs));
+      for (const revocation of some) if (!standing.has(revocation)) this.drop(revocation);
     }
   }
 

@@ -37,6 +37,11 @@ export function widest(one: Revocation, other: Revocation): Revocation {
   };
 }
 
+/** Whether of two that are about the same thing one says what the other says. */
+export function isSame(one: Revocation, other: Revocation): boolean {
+  return one.before === other.before && one.revokedAt === other.revokedAt;
+}
+
 /** Whether a revocation that names the token revokes it: one that does not say when it was issued counts as old. */
 export function includes({ before }: Revocation, { issuedAt }: RevocableToken): boolean {
   return before === null || issuedAt === null || issuedAt * 1_000 <= before;
@@ -52,4 +57,20 @@ export function keysFor({ issuer, subject, clientId, tokenId }: RevocableToken):
     if (tokenId !== null) keys.push(keyOf({ kind: 'jti', issuer: scope, name: tokenId }));
   }
   return keys;
+}
+
+/** The revocation that a record holds. @throws TypeError if it is none. */
+export function readRevocation(record: unknown): Revocation {
+  const { workspace, kind, name, issuer, before, revokedAt } = record as Partial<Revocation>;
+  if (
+    typeof workspace !== 'string' ||
+    (kind !== 'jti' && kind !== 'sub' && kind !== 'client_id' && kind !== 'all') ||
+    typeof name !== 'string' ||
+    (issuer !== null && typeof issuer !== 'string') ||
+    (before !== null && typeof before !== 'number') ||
+    typeof revokedAt !== 'number'
+  ) {
+    throw new TypeError('a record is not a revocation');
+  }
+  return { workspace, kind, name, issuer, before, revokedAt };
 }

@@ -57,6 +57,28 @@ async function rotate(): Promise<{ old: SigningKey; fresh: SigningKey }> {
   return { old: old as SigningKey, fresh };
 }
 
+describe('whether the keys are known', () => {
+  it('is told, and asks for them where they are not, no more often than they may be asked for', async () => {
+    server.answer = 'error';
+    expect(keys.isKnown()).toBe(false);
+    await expect(findUnknown()).rejects.toMatchObject({ code: 'AUTH_ERROR' });
+    server.answer = 'keys';
+    const asked = server.calls.items.length;
+    expect(keys.isKnown()).toBe(false);
+    expect(keys.isKnown()).toBe(false);
+    expect(server.calls.items).toHaveLength(asked);
+    pass(COOL_DOWN_MS);
+    expect(keys.isKnown()).toBe(false);
+    await find(current());
+    expect(server.calls.items).toHaveLength(asked + 1);
+    expect(keys.isKnown()).toBe(true);
+
+    pass(10 * STALE_AFTER_MS);
+    // They can be had again, as far as is known: a node that nobody has asked for long is as good as any.
+    expect(keys.isKnown()).toBe(true);
+  });
+});
+
 /** Waits for the read under way, if there is one: an unknown key id waits for its outcome. */
 async function readEnds(count: number): Promise<void> {
   await server.calls.atLeast(count);

@@ -69,6 +69,12 @@ export class JwksKeySet implements KeySet {
     return pinned(found === undefined ? await this.look(keyId) : found, algorithm);
   }
 
+  isKnown(): boolean {
+    const isKnown = this.readAt > Number.NEGATIVE_INFINITY;
+    if (!isKnown && !this.isCoolingDown()) this.prefetch();
+    return isKnown;
+  }
+
   private knownKey(keyId: string): VerificationKey | null | undefined {
     return this.age() > this.staleAfterMs ? undefined : this.keys.get(keyId);
   }

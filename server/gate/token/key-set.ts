@@ -15,4 +15,7 @@ export interface KeySet {
    * @throws SluiceError INVALID_TOKEN if there is no such key, AUTH_ERROR if that cannot be known right now.
    */
   find(question: KeyQuestion): Promise<VerificationKey>;
+
+  /** Whether its keys were ever had. Where not, they are asked for, so that whoever waits for them need only ask again. */
+  isKnown(): boolean;
 }

@@ -34,6 +34,10 @@ export class LocalKeySet implements KeySet {
     return pinned(found, algorithm);
   }
 
+  isKnown(): boolean {
+    return true;
+  }
+
   private current(): KeysById {
     try {
       const jwks = this.jwks();
