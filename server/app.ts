@@ -1,5 +1,5 @@
-import type { RequestListener } from 'node:http';
-import express, { type Express } from 'express';
+import { type RequestListener, ServerResponse } from 'node:http';
+import express, { type Express, type Response } from 'express';
 import helmet from 'helmet';
 import type { Config } from './config.js';
 import { SluiceError } from './errors.js';
@@ -8,14 +8,24 @@ import { nameRequest } from './http/request-id.js';
 import { boundRequestLine } from './http/request-line.js';
 import { withPlainTarget } from './http/request-target.js';
 import type { Log } from './ops/log.js';
+import type { Refusals } from './ops/refusals.js';
+import type { Ending } from './ops/shutdown.js';
+
+/** What a process of its own has beside its routes. */
+export interface AppParts {
+  readonly refusals?: Refusals;
+  readonly ending?: Readonly<Ending>;
+}
 
 /** The service as an Express application. It never listens: that is for its caller. */
 export function createApp(
   routes: express.Router,
   { trustedProxies }: Pick<Config, 'trustedProxies'>,
   log: Log,
+  { refusals, ending }: AppParts = {},
 ): Express {
   const app = express();
+  if (ending !== undefined) app.response.writeHead = lastOnceEnding(ending);
   app.set('trust proxy', trustedProxies);
   app.set('etag', false);
   app.disable('x-powered-by');
@@ -26,8 +36,17 @@ export function createApp(
   app.use(nameRequest, () => {
     throw new SluiceError('NOT_FOUND');
   });
-  app.use(createErrorHandler(log));
+  app.use(createErrorHandler(log, refusals));
   return app;
+}
+
+/** Answers end their connection while the service is about to end, so that no request comes behind them. */
+function lastOnceEnding(ending: Readonly<Ending>): Response['writeHead'] {
+  const { writeHead } = ServerResponse.prototype;
+  return function (this: Response, ...args: unknown[]): Response {
+    if (ending.hasBegun) this.shouldKeepAlive = false;
+    return Reflect.apply(writeHead, this, args) as Response;
+  };
 }
 
 /** The same for a server of its own: what Express must not see does not reach it. */

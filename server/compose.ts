@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import { Router } from 'express';
 import type { Config, KeySource } from './config.js';
+import { SluiceError } from './errors.js';
 import { Admissions } from './gate/admission/admissions.js';
 import { CountedVerifier } from './gate/admission/counted-verifier.js';
 import { MemoryStreamTokenStore } from './gate/admission/memory-stream-token-store.js';
+import { RedisSharedPlaces } from './gate/admission/redis-shared-places.js';
+import { RedisStreamTokenStore } from './gate/admission/redis-stream-token-store.js';
 import { createStreamTokens } from './gate/admission/stream-tokens.js';
 import { WindowedFailedAttempts } from './gate/admission/windowed-failed-attempts.js';
 import { Gate } from './gate/gate.js';
@@ -17,7 +20,9 @@ import {
 import type { PermissionChecker } from './gate/permission/permission-checker.js';
 import { Permissions } from './gate/permission/permissions.js';
 import { openLmdbRevocationStore } from './gate/revocation/lmdb-revocation-store.js';
+import { RedisRevocationStore } from './gate/revocation/redis-revocation-store.js';
 import { RevocationList } from './gate/revocation/revocation-list.js';
+import type { RevocationStore } from './gate/revocation/revocation-store.js';
 import { discoverJwks } from './gate/token/discover-jwks.js';
 import { fetchJwks } from './gate/token/fetch-jwks.js';
 import { JwksKeySet } from './gate/token/jwks-key-set.js';
@@ -28,13 +33,20 @@ import { SecretKeySet } from './gate/token/secret-key-set.js';
 import { createIssuerRoutes } from './http/issuer-routes.js';
 import { createRealtimeRoutes } from './http/realtime-routes.js';
 import { Hub } from './hub/hub.js';
-import { openClientStore } from './issuer/client-store.js';
-import { type Issuer, openIssuer } from './issuer/issuer.js';
+import { type ClientStore, openClientStore } from './issuer/client-store.js';
+import { type Issuer, type IssuerOptions, openIssuer } from './issuer/issuer.js';
+import { openIssuerDocuments } from './issuer-documents.js';
+import type { EventLog } from './log/event-log.js';
 import { openLmdbEventLog } from './log/lmdb-event-log.js';
 import { Publisher } from './log/publisher.js';
+import { RedisEventLog } from './log/redis-event-log.js';
 import { openAuditLog } from './ops/audit-log.js';
 import { describeError, type Log } from './ops/log.js';
 import { OpenedParts } from './ops/opened-parts.js';
+import { Refusals } from './ops/refusals.js';
+import type { Vitals } from './ops/vitals.js';
+import { openRedis } from './redis/open-redis.js';
+import type { Redis } from './redis/redis.js';
 
 /** How long the tokens of the embedded issuer live, where the rules for tokens allow it. */
 const TOKEN_LIFETIME_SECONDS = 900;
@@ -50,6 +62,10 @@ export interface Service {
   readonly routes: Router;
   readonly hub: Hub;
   readonly publisher: Publisher;
+  readonly refusals: Refusals;
+  readonly vitals: Vitals;
+  /** Gives the places of its streams back, which are about to move to other nodes. Nobody is let in afterwards. */
+  leave(): Promise<void>;
   /** Lets go of the data folder. */
   close(): Promise<void>;
 }
@@ -60,23 +76,27 @@ export async function compose(
   log: Log,
   substitutes: Substitutes = {},
 ): Promise<Service> {
-  const issuer = await openIssuerOf(config, log);
-  const clients = config.issuer === null ? null : await openClientStore(config);
-  // Last, since these are what must be let go of again.
   const opened = new OpenedParts();
+  const redis = await openRedisOf(config, opened, log);
+  const issuing = await openIssuerOf(config, redis, opened, log);
+  const issuer = issuing?.issuer ?? null;
+  const clients = issuing?.clients ?? null;
   const audit = await opened.add(openAuditLog(config.auditLog, log));
   const checker = await permissionCheckerOf(config, substitutes, opened, log);
-  const eventLog = await opened.add(
-    openLmdbEventLog(join(config.dataDir, 'log'), config.retention),
-  );
+  // Before the log: after a break what was revoked meanwhile is known before the streams go on.
+  const sharedRevocations = redis === null ? null : sharedRevocationsOf(redis, log);
+  const eventLog = await opened.add(openEventLog(config, redis));
   const permissions = new Permissions(checker, audit);
   // After the log, whose folder keeps other processes away from both.
-  const revocations = await opened.add(openRevocations(config));
-  const streamTokens = createStreamTokens(new MemoryStreamTokenStore());
+  const revocations = await opened.add(openRevocations(config, sharedRevocations));
+  const streamTokens = createStreamTokens(
+    redis === null ? new MemoryStreamTokenStore() : new RedisStreamTokenStore(redis),
+  );
   const failedAttempts = new WindowedFailedAttempts({
     maxPerMinute: config.admission.maxFailedAttemptsPerMinute,
   });
-  const verifier = new JwtTokenVerifier(issuerKeysOf(config, issuer, log), config.tokens);
+  const issuers = issuerKeysOf(config, issuer, log);
+  const verifier = new JwtTokenVerifier(issuers, config.tokens);
   const tokens = new CountedVerifier(verifier, failedAttempts);
   const gate = new Gate({
     tokens,
@@ -86,11 +106,16 @@ export async function compose(
     queryTokens: config.queryTokens,
     clockToleranceSeconds: config.tokens.clockToleranceSeconds,
   });
+  const sharedPlaces =
+    redis === null
+      ? null
+      : await opened.add(RedisSharedPlaces.open({ redis, limits: config.admission }));
   const admissions = new Admissions({
     limits: config.admission,
     recheck: config.recheck,
     permissions,
     revocations,
+    sharedPlaces,
     onFailure: (error) =>
       log.warn(
         { cause: describeError(error) },
@@ -99,6 +124,10 @@ export async function compose(
   });
   const hub = new Hub(eventLog, config.stream);
   const publisher = new Publisher(eventLog, config.publish);
+
+  const refusals = new Refusals();
+  // Last, when all else is restored.
+  redis?.onRestored(async () => log.info({}, 'Redis can be reached again'));
 
   const routes = Router({ caseSensitive: true, strict: true });
   routes.use(
@@ -110,6 +139,7 @@ export async function compose(
       audit,
       hub,
       publisher,
+      refusals,
       log,
       config,
     }),
@@ -129,6 +159,7 @@ export async function compose(
         failedAttempts,
         lifetimeSeconds: Math.min(TOKEN_LIFETIME_SECONDS, maxLifetimeSeconds),
         maxLifetimeSeconds,
+        refusals,
         log,
       }),
     );
@@ -138,6 +169,16 @@ export async function compose(
     routes,
     hub,
     publisher,
+    refusals,
+    vitals: {
+      hub,
+      eventLog,
+      publisher,
+      redis,
+      refusals: refusals.counts,
+      areKeysKnown: () => issuers.some(({ keys }) => keys.isKnown()),
+    },
+    leave: async () => sharedPlaces?.close(),
     close: async () => {
       admissions.close();
       hub.close();
@@ -166,20 +207,68 @@ async function permissionCheckerOf(
   }
 }
 
-async function openIssuerOf(
-  { dataDir, issuer: embedded, tokens }: Config,
+async function openRedisOf(
+  { redis: settings }: Config,
+  opened: OpenedParts,
   log: Log,
-): Promise<Issuer | null> {
-  if (embedded === null) return null;
-  const { issuer, audience } = embedded;
-  const { workspaceClaim } = tokens;
-  const onFailure = (error: unknown) =>
-    log.error({ cause: describeError(error) }, 'the keys of the issuer stay as they were before');
-  return openIssuer({ dataDir, issuer, audience, workspaceClaim, onFailure });
+): Promise<Redis | null> {
+  if (settings === null) return null;
+  const onFailure = (error: unknown) => {
+    const reason = error instanceof SluiceError ? error.cause : error;
+    log.warn({ cause: describeError(reason) }, 'Redis cannot be reached');
+  };
+  const onWarning = (warning: string) => log.warn({}, warning);
+  return opened.add(openRedis({ settings, onFailure, onWarning }));
 }
 
-async function openRevocations({ dataDir, tokens }: Config): Promise<RevocationList> {
-  return RevocationList.open(openLmdbRevocationStore(join(dataDir, 'revocations')), { tokens });
+async function openEventLog(
+  { dataDir, retention, redis: settings }: Config,
+  redis: Redis | null,
+): Promise<EventLog> {
+  if (settings === null || redis === null) return openLmdbEventLog(join(dataDir, 'log'), retention);
+  return new RedisEventLog({ redis, retention, isDurable: settings.isDurable });
+}
+
+async function openIssuerOf(
+  config: Config,
+  redis: Redis | null,
+  opened: OpenedParts,
+  log: Log,
+): Promise<{ issuer: Issuer; clients: ClientStore } | null> {
+  if (config.issuer === null) return null;
+  const { issuer, audience, keySecret } = config.issuer;
+  const { dataDir } = config;
+  const { workspaceClaim } = config.tokens;
+  if (redis !== null && keySecret === null) {
+    log.warn(
+      {},
+      'whoever can read Redis can make tokens: set ISSUER_KEY_SECRET to encrypt the keys',
+    );
+  }
+  const onFailure = (error: unknown) =>
+    log.error({ cause: describeError(error) }, 'the keys of the issuer stay as they were before');
+  const { documents } = await opened.add(openIssuerDocuments(config, redis));
+  const options = { dataDir, documents, issuer, audience, workspaceClaim, onFailure };
+  return opened.add(openIssuing(options));
+}
+
+async function openIssuing(options: IssuerOptions) {
+  const [issuer, clients] = await Promise.all([openIssuer(options), openClientStore(options)]);
+  return { issuer, clients, close: () => {} };
+}
+
+function sharedRevocationsOf(redis: Redis, log: Log): RevocationStore {
+  const onFailure = (error: unknown) =>
+    log.error({ cause: describeError(error) }, 'what lies among the revocations in Redis is none');
+  return new RedisRevocationStore({ redis, onFailure });
+}
+
+async function openRevocations(
+  { dataDir, tokens }: Config,
+  shared: RevocationStore | null,
+): Promise<RevocationList> {
+  const store = shared ?? openLmdbRevocationStore(join(dataDir, 'revocations'));
+  return RevocationList.open(store, { tokens });
 }
 
 function issuerKeysOf({ tokens }: Config, embedded: Issuer | null, log: Log): IssuerKeys[] {

@@ -13,8 +13,8 @@ import { createLog, type Log } from './ops/log.js';
 export interface RealtimeRouterOptions {
   /**
    * Settings by the names of docs/configuration.md, such as `{ TOKEN_ISSUER, TOKEN_AUDIENCE, DATA_DIR }`.
-   * `process.env` will do. HOST, PORT, LOG_LEVEL, DRAIN_MS and TRUST_PROXY have no effect here: listening, and whom
-   * Express trusts, is the application's. AUDIT_LOG is `off` here unless it is set.
+   * `process.env` will do. HOST, PORT, OPS_HOST, OPS_PORT, LOG_LEVEL, DRAIN_MS and TRUST_PROXY have no effect here:
+   * listening, and whom Express trusts, is the application's. AUDIT_LOG is `off` here unless it is set.
    */
   readonly settings: Readonly<Record<string, string | undefined>>;
   /**

@@ -1,6 +1,7 @@
 import type { NextFunction, Request, Response } from 'express';
 import { SluiceError } from '../errors.js';
 import { describeError, type Log } from '../ops/log.js';
+import type { Refusals } from '../ops/refusals.js';
 import { sendProblem } from './problem.js';
 import { requestIdOf } from './request-id.js';
 
@@ -20,10 +21,11 @@ export function toSluiceError(error: unknown): SluiceError {
 }
 
 /** Answers every error of a route as a problem document. */
-export function createErrorHandler(log: Log) {
+export function createErrorHandler(log: Log, refusals?: Refusals) {
   return (error: unknown, _request: Request, response: Response, _next: NextFunction): void => {
     const refusal = toSluiceError(error);
     logRefusal(log, response, refusal);
+    refusals?.count(refusal.code);
     if (response.headersSent) response.destroy();
     else sendProblem(response, refusal);
   };

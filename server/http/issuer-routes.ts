@@ -9,6 +9,7 @@ import express, { type Request, type Response, Router } from 'express';
 import type { Issuer } from '../issuer/issuer.js';
 import { answerTokenRequest } from '../issuer/token-endpoint.js';
 import type { Log } from '../ops/log.js';
+import type { Refusals } from '../ops/refusals.js';
 import { type AuthTokenParts, createAuthTokenRoute } from './auth-token-route.js';
 import { type AuthVerifyParts, createAuthVerifyRoute } from './auth-verify-route.js';
 import { clientAuthenticationOf } from './client-authentication.js';
@@ -38,6 +39,7 @@ export interface IssuerParts extends AuthTokenParts, AuthVerifyParts {
   readonly allowedOrigins: readonly string[];
   /** Whether others than this machine may ask. */
   readonly isExposed: boolean;
+  readonly refusals: Refusals;
   readonly log: Log;
 }
 
@@ -63,7 +65,7 @@ export function createIssuerRoutes(parts: IssuerParts): Router {
   router.route(AUTH_TOKEN_PATH).post(createAuthTokenRoute(parts)).all(methodNotAllowed('POST'));
   router.route(AUTH_VERIFY_PATH).post(createAuthVerifyRoute(parts)).all(methodNotAllowed('POST'));
 
-  router.use(createErrorHandler(parts.log));
+  router.use(createErrorHandler(parts.log, parts.refusals));
   return router;
 }
 

@@ -9,6 +9,7 @@ import type { RevocationList } from '../gate/revocation/revocation-list.js';
 import type { Hub } from '../hub/hub.js';
 import type { Publisher } from '../log/publisher.js';
 import type { Log } from '../ops/log.js';
+import type { Refusals } from '../ops/refusals.js';
 import { createCors } from './cors.js';
 import { createErrorHandler } from './error-handler.js';
 import { methodNotAllowed } from './method-not-allowed.js';
@@ -28,20 +29,22 @@ export interface RealtimeParts {
   readonly audit: Audit;
   readonly hub: Hub;
   readonly publisher: Publisher;
+  readonly refusals: Refusals;
   readonly log: Log;
   readonly config: Pick<Config, 'stream' | 'publish' | 'allowedOrigins' | 'tokens'>;
 }
 
 /** All of `/realtime`; other paths are left to whoever is asked next. */
 export function createRealtimeRoutes(parts: RealtimeParts): Router {
-  const { gate, admissions, streamTokens, revocations, audit, hub, publisher, log, config } = parts;
+  const { gate, admissions, streamTokens, revocations, audit, hub, publisher, config } = parts;
+  const { refusals, log } = parts;
   const router = Router({ caseSensitive: true, strict: true });
   router.use('/realtime', nameRequest, createProxyWarning(log), createCors(config.allowedOrigins));
   router
     .route(EVENTS_ROUTE)
     // Express would answer HEAD with the handler of GET, which opens a stream.
     .head(methodNotAllowed('GET, POST'))
-    .get(createSubscribeRoute({ gate, admissions, hub, log, limits: config.stream }))
+    .get(createSubscribeRoute({ gate, admissions, hub, refusals, log, limits: config.stream }))
     .post(createPublishRoute({ gate, publisher, limits: config.publish }))
     .all(methodNotAllowed('GET, POST'));
   router
@@ -52,6 +55,6 @@ export function createRealtimeRoutes(parts: RealtimeParts): Router {
     .route(REVOCATIONS_ROUTE)
     .post(createRevocationsRoute({ gate, revocations, audit, tokens: config.tokens }))
     .all(methodNotAllowed('POST'));
-  router.use(createErrorHandler(log));
+  router.use(createErrorHandler(log, refusals));
   return router;
 }

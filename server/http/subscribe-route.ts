@@ -8,6 +8,7 @@ import type { PermissionQuestion } from '../gate/permission/permission-checker.j
 import { createFilter } from '../hub/filter.js';
 import type { Hub } from '../hub/hub.js';
 import type { Log } from '../ops/log.js';
+import type { Refusals } from '../ops/refusals.js';
 import { type Opening, openStream } from '../stream/open-stream.js';
 import type { OnClose, Stream } from '../stream/stream.js';
 import { logRefusal, toSluiceError } from './error-handler.js';
@@ -19,6 +20,7 @@ export interface SubscribeParts {
   readonly gate: Gate;
   readonly admissions: Admissions;
   readonly hub: Hub;
+  readonly refusals: Refusals;
   readonly log: Log;
   readonly limits: StreamLimits;
 }
@@ -34,6 +36,7 @@ export function createSubscribeRoute(parts: SubscribeParts) {
       const refusal = toSluiceError(error);
       if (!errorsInStream || response.headersSent) throw refusal;
       logRefusal(parts.log, response, refusal);
+      parts.refusals.count(refusal.code);
       streamProblem(response, refusal);
     }
   };
@@ -48,6 +51,8 @@ async function subscribe(
   const asked = gateRequestOf(request, response);
   const { workspace, address, requestId } = asked;
   const principal = await gate.identify(asked, { redeemsStreamToken: true });
+  // Not before it is known who asks: whoever has no token could keep everybody out.
+  admissions.openings.enter();
   const { subject, expiresAt } = principal;
   // The tolerance for clocks is for requests; a stream ends at `exp`, so there is none to open after it.
   if (expiresAt * 1_000 <= Date.now()) throw new SluiceError('TOKEN_EXPIRED');
@@ -64,7 +69,7 @@ async function subscribe(
   };
   const permitted = await gate.permit(question);
   const filter = createFilter({ topics, types, permitted });
-  const admission = admissions.admit({ question, permitted, address });
+  const admission = await admissions.admit({ question, permitted, address });
   const opening: Opening = {
     workspace,
     subject,

@@ -33,11 +33,7 @@ export function openStream(
   response.socket.cork();
   sendHead(response);
   const sink = takeOver(request, response);
-  const stream = new Stream(
-    sink,
-    { ...opening, epoch: start.epoch, cursor: start.offset },
-    onClose,
-  );
+  const stream = new Stream(sink, { ...opening, cursor: start.offset }, onClose);
   stream.write(Buffer.from(connectedFrame(opening, start)));
   if (start.gap !== null) stream.tellGap(start.gap);
   sink.uncork();

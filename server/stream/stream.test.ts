@@ -114,7 +114,7 @@ describe('an open stream', () => {
     ['unknown_epoch', 3, 3],
     ['ahead', 7, 7],
   ] as const)('tells of a gap that is %s, and goes on behind it', async (reason, oldest, id) => {
-    const gap = { from: 'ZZZZZZZZ-1', oldest, reason };
+    const gap = { from: 'ZZZZZZZZ-1', epoch: EPOCH, resumesAt: id, oldest, reason };
     const start: Start = { epoch: EPOCH, offset: id, resumed: 'gap', gap };
     await using one = await openOne({ start });
     expect(await one.client.next()).toMatchObject({ data: { resumed: 'gap' } });
@@ -236,17 +236,33 @@ describe('the end of a stream', () => {
     },
   );
 
-  it('by draining tells when to come back', async () => {
+  it('is not draining, which asks the client to move while the stream goes on', async () => {
     await using one = await openOne();
+    const { isClosed } = one.stream;
     one.stream.drain(1_234);
-    one.stream.drain(1);
     expect(await one.client.next('stream.draining')).toMatchObject({
       data: { reconnectInMs: 1_234 },
     });
+    expect(one.stream.isClosed).toBe(isClosed);
+    one.stream.end('UNAVAILABLE');
+    one.stream.drain(1);
     expect(await one.client.next('stream.error')).toMatchObject({ data: { code: 'UNAVAILABLE' } });
     expect(await one.client.ended).toBe('end');
-    expect(one.client.received.items).toContainEqual({ kind: 'retry', ms: 1_234 });
+    const told = one.client.received.items.filter(
+      (item) => 'event' in item && item.event === 'stream.draining',
+    );
+    expect(told).toHaveLength(1);
+    expect(one.client.received.items).not.toContainEqual({ kind: 'retry', ms: 1_234 });
     expect(one.client.received.items).not.toContainEqual(TERMINAL_RETRY);
+  });
+
+  it('is told to an EventSource too where it comes right behind', async () => {
+    await using one = await openOne();
+    one.stream.drain(1_234, 1_234);
+    expect(await one.client.next('stream.draining')).toMatchObject({
+      data: { reconnectInMs: 1_234 },
+    });
+    expect(one.client.received.items).toContainEqual({ kind: 'retry', ms: 1_234 });
   });
 
   it('comes within its grace, though the client reads nothing', async () => {

@@ -33,7 +33,6 @@ export interface StreamEnd {
 
 export interface StreamOptions {
   readonly workspace: string;
-  readonly epoch: string;
   readonly filter: Filter;
   /** Offset from which it walks. */
   readonly cursor: number;
@@ -66,13 +65,12 @@ export class Stream implements Follower {
   isClosed = false;
 
   private bytes = 0;
-  private endCode: StreamEnd['code'] = null;
+  endCode: StreamEnd['code'] = null;
   private onDrained: (() => void)[] | null = null;
   private readonly openedAt = Date.now();
   readonly subject: string;
   readonly requestId: string;
   readonly admission: HeldAdmission;
-  private readonly epoch: string;
 
   constructor(
     private readonly sink: Writable,
@@ -80,7 +78,6 @@ export class Stream implements Follower {
     onClose: OnClose,
   ) {
     this.workspace = options.workspace;
-    this.epoch = options.epoch;
     this.filter = options.filter;
     this.cursor = options.cursor;
     this.expiresAt = options.expiresAt;
@@ -127,10 +124,9 @@ export class Stream implements Follower {
     });
   }
 
-  tellGap({ from, oldest, reason }: Gap): void {
-    const offset = reason === 'ahead' ? this.cursor : oldest;
-    const data = { from, oldest: formatCursor(this.epoch, oldest), reason };
-    this.control('stream.gap', data, { id: formatCursor(this.epoch, offset) });
+  tellGap({ from, epoch, resumesAt, oldest, reason }: Gap): void {
+    const data = { from, oldest: formatCursor(epoch, oldest), reason };
+    this.control('stream.gap', data, { id: formatCursor(epoch, resumesAt) });
   }
 
   warn(): void {
@@ -148,10 +144,10 @@ export class Stream implements Follower {
     this.close(code, code === 'SLOW_CONSUMER' ? SLOW_CLOSE_GRACE_MS : CLOSE_GRACE_MS);
   }
 
-  drain(reconnectInMs: number): void {
-    if (this.isClosed || this.endCode !== null) return;
-    this.control('stream.draining', { reconnectInMs }, { retry: reconnectInMs });
-    this.end('UNAVAILABLE', 'This node is going down.');
+  drain(reconnectInMs: number, retryMs?: number): void {
+    if (this.isClosed) return;
+    const fields = retryMs === undefined ? {} : { retry: retryMs };
+    this.control('stream.draining', { reconnectInMs }, fields);
   }
 
   private control<Name extends ControlEventName>(
