@@ -1,4 +1,4 @@
-import { MAX_WAIT_MS } from './connection/backoff.js';
+import { LONGEST_PAUSE_MS } from './connection/backoff.js';
 
 /**
  * A piece of work that can be called off: by whoever started it (`outer`), by its own deadlines, or by itself. The
@@ -25,7 +25,12 @@ export class AbortScope {
 
   /** Aborts in `ms`, unless the function that it returns is called first. */
   abortAfter(ms: number, reason: () => unknown): () => void {
-    const timer = setTimeout(() => this.abort(reason()), ms);
+    return this.after(ms, () => this.abort(reason()));
+  }
+
+  /** Calls `act` in `ms`, unless this has ended by then, or the function that it returns is called first. */
+  after(ms: number, act: () => void): () => void {
+    const timer = setTimeout(act, ms);
     this.#timers.add(timer);
     return () => {
       clearTimeout(timer);
@@ -50,10 +55,10 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   });
 }
 
-/** Resolves after `ms`, five minutes at most, or when `signal` aborts. A timer takes a time that is no number for none. */
+/** Resolves after `ms`, ten minutes at most, or when `signal` aborts. A timer takes a time that is no number for none. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   const scope = new AbortScope(signal);
-  scope.abortAfter(ms <= MAX_WAIT_MS ? ms : MAX_WAIT_MS, () => null);
+  scope.abortAfter(ms <= LONGEST_PAUSE_MS ? ms : LONGEST_PAUSE_MS, () => null);
   await untilAborted(new Promise(() => {}), scope.signal).catch(() => {});
   scope.end();
 }

@@ -199,15 +199,21 @@ describe('a client', () => {
     },
   );
 
-  it('leaves a draining service that holds on to its streams', async () => {
+  it('moves away from a draining service that holds on to its streams, unseen', async () => {
     server.script(
-      stream(frames.connected(0), frames.control('stream.draining', { reconnectInMs: 20 })),
-      stream(frames.connected(0, 'complete')),
+      stream(
+        frames.connected(0),
+        frames.control('stream.draining', { reconnectInMs: 20 }),
+        frames.event(1),
+      ),
+      stream(frames.connected(1, 'complete'), frames.event(1), frames.event(2)),
     );
     make().subscribe(seen);
-    await seen.until(({ connected }) => connected.length === 2);
     await (await server.request(1)).over;
-    expect(seen.errors).toEqual([]);
+    await seen.until(({ events }) => events.length === 2);
+    expect(cursorsSent()).toEqual([undefined, cursorAt(1)]);
+    expect(seen.data).toEqual([1, 2]);
+    expect([seen.connected.length, seen.disconnected, seen.errors]).toEqual([1, [], []]);
   });
 
   describe('with client credentials', () => {

@@ -1,5 +1,5 @@
 import { AbortScope, untilAborted } from '../abort-scope.js';
-import { backoffMs, DEFAULT_BACKOFF } from '../connection/backoff.js';
+import { backoffMs, DEFAULT_BACKOFF, spread } from '../connection/backoff.js';
 import { RealtimeError } from '../errors.js';
 import { redactedCause } from '../redact.js';
 import { renewalAheadMs } from './renewal.js';
@@ -13,8 +13,6 @@ const DEADLINE_MS = 10_000;
 const LEAST_DISTANCE_MS = 5_000;
 /** Timers run in steps: a long one would overflow, and does not notice that the machine slept or its clock was set. */
 const LONGEST_STEP_MS = 30_000;
-/** Up to this share more ahead of time, at random, so that clients do not renew together. */
-const JITTER_SHARE = 0.25;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** A token that was handed out. Tokens are told apart by identity: each generation is an object of its own. */
@@ -97,8 +95,7 @@ export class TokenManager {
     // Let in after its end: this clock cannot tell. The service itself says in the stream when the end is near.
     const leftMs = this.#endIn(Date.parse(expiresAt) - this.#clock.now());
     const lifeMs = leftMs + performance.now() - this.#hadAt;
-    const aheadMs = renewalAheadMs(lifeMs) * (1 + JITTER_SHARE * Math.random());
-    this.#renewAt(this.#endsAtMs - aheadMs);
+    this.#renewAt(this.#endsAtMs - spread(renewalAheadMs(lifeMs)));
   }
 
   /** `token` ends soon, as the service says: gets the next one, if that can be had, and tells of it. */
@@ -220,7 +217,7 @@ export class TokenManager {
   #failed(thrown: unknown): RealtimeError {
     const error = asProviderError(thrown, this.#token);
     const backoff = backoffMs(this.#failures++, DEFAULT_BACKOFF);
-    const waitMs = error.recoverable ? Math.max(backoff, error.retryAfterMs ?? 0) : NEVER;
+    const waitMs = error.recoverable ? backoff + spread(error.retryAfterMs ?? 0) : NEVER;
     this.#notBefore = Math.max(this.#notBefore, performance.now() + waitMs);
     return error;
   }

@@ -10,8 +10,11 @@ export interface Backoff {
 
 export const DEFAULT_BACKOFF: Backoff = { baseMs: 500, ceilMs: 30_000 };
 
-/** No word of a service keeps a client away for longer than this. */
+/** No word of a service keeps a client away for longer than this, and what is added so that clients come back spread. */
 export const MAX_WAIT_MS = 300_000;
+export const LONGEST_PAUSE_MS = 2 * MAX_WAIT_MS;
+/** Up to this share more, at random. */
+const JITTER_SHARE = 0.25;
 
 /**
  * The pause before the next attempt, with full jitter: anywhere between nothing and the bound, which doubles with each
@@ -32,6 +35,11 @@ export function raiseBackoff(backoff: Backoff, retryMs: number): Backoff {
   if (retryMs >= TERMINAL_RETRY_MS) return backoff;
   const baseMs = Math.max(backoff.baseMs, clampWait(retryMs));
   return { baseMs, ceilMs: Math.max(backoff.ceilMs, baseMs) };
+}
+
+/** What many were told alike, made somewhat longer, so that they do not do the same thing together. */
+export function spread(milliseconds: number): number {
+  return milliseconds * (1 + JITTER_SHARE * Math.random());
 }
 
 /** A wait that somebody else asked for, within reason. */

@@ -124,12 +124,15 @@ describe('the pauses of a connection', () => {
       transport.listener?.onFrame({ event: 'stream.draining', data: '{"reconnectInMs":0}' });
       starts.push(await pauseAfter());
     }
-    expect(starts).toEqual([500, 1_000, 2_000]);
+    expect(starts).toEqual([0, 500, 1_000]);
     expect(errors).toEqual([]);
   });
 
-  it('are as long as the service asks for', async () => {
-    expect(await pauseAfter(new RealtimeError('UNAVAILABLE', { retryAfterMs: 7_000 }))).toBe(7_000);
+  it('are as long as the service asks for, and somewhat longer', async () => {
+    const asked = new RealtimeError('UNAVAILABLE', { retryAfterMs: 8_000 });
+    expect(await pauseAfter(asked)).toBe(8_000 + 2_000 + 500);
+    jest.mocked(Math.random).mockReturnValue(0);
+    expect(await pauseAfter(asked)).toBe(8_000);
   });
 
   it('heed the retry of the stream, but not a terminal one', async () => {
@@ -137,6 +140,13 @@ describe('the pauses of a connection', () => {
     expect(await pauseAfter()).toBe(500);
     transport.listener?.onFrame({ retry: 3_000 });
     expect(await pauseAfter()).toBe(6_000);
+  });
+
+  it('do not heed the retry of a draining service, which is the time of one move', async () => {
+    transport.letIn();
+    const data = '{"reconnectInMs":20000}';
+    transport.listener?.onFrame({ event: 'stream.draining', data, retry: 20_000 });
+    expect(await pauseAfter(new RealtimeError('SLOW_CONSUMER'))).toBe(500);
   });
 
   it('come when nothing was heard for the time of the watchdog, which every sign of life puts off', async () => {
@@ -179,7 +189,7 @@ describe('the pauses of a connection', () => {
 
   it('are not cut short by a page that is shown where the service has asked for them', async () => {
     transport.streams[0]?.fail(new RealtimeError('RATE_LIMIT_EXCEEDED', { retryAfterMs: 60_000 }));
-    await jest.advanceTimersByTimeAsync(59_000);
+    await jest.advanceTimersByTimeAsync(74_000);
     connection.resume();
     await jest.advanceTimersByTimeAsync(0);
     expect(transport.streams).toHaveLength(1);

@@ -179,9 +179,10 @@ export class Connection {
       signal.throwIfAborted();
       this.#enter('connecting');
       const demand = subscriptions.demand(this.#stream?.cursor ?? null);
-      stream = new Stream(this.#options, token, demand, signal, (own, connected) =>
-        this.#takeOver(life, own, connected),
-      );
+      stream = new Stream(this.#options, token, demand, signal, {
+        onLetIn: (own, connected) => this.#takeOver(life, own, connected),
+        onDue: () => this.#onDue(life),
+      });
       const drainMs = await stream.run();
       signal.throwIfAborted();
       return this.#onDrained(life, drainMs);
@@ -208,13 +209,13 @@ export class Connection {
     queueMicrotask(() => this.#settle());
   }
 
-  /** The service goes down, and has let this client go for a while. */
-  #onDrained(life: Life, drainMs: number): number | null {
-    const { retry } = this.#options;
-    retry.onMiss();
-    retry.onEnd();
-    // The backoff keeps a service that drains again and again from being hammered.
-    const waitMs = retry.afterFailure(drainMs);
+  /** The service goes down, and wants this client to move now. The live stream goes on until the next one is let in. */
+  #onDue(life: Life): void {
+    if (this.#live === life && this.#next === null) this.#open();
+  }
+
+  /** The service goes down, and has ended the stream before the next one could take over. */
+  #onDrained(life: Life, waitMs: number): number | null {
     if (this.#hasSuccessor(life)) {
       this.#leave();
       return null;

@@ -1,4 +1,4 @@
-import { type Backoff, backoffMs, raiseBackoff } from './backoff.js';
+import { type Backoff, backoffMs, raiseBackoff, spread } from './backoff.js';
 
 /** A stream that lasted this long, in milliseconds, was no failure: the backoff begins anew after it. */
 const HEALTHY_MS = 10_000;
@@ -11,6 +11,8 @@ export class Retry {
   #backoff: Backoff;
   #connectedAt = 0;
   #failures = 0;
+  /** How many services in a row went down as soon as they had let a stream in. That is no failure of an attempt. */
+  #drains = 0;
   /** Until when the service wants to be left alone, on the clock of `performance`. */
   #notBefore = 0;
   /** Whether an attempt came to nothing since somebody last wanted one at once. */
@@ -41,10 +43,26 @@ export class Retry {
     this.#backoff = raiseBackoff(this.#configured, retryMs);
   }
 
-  /** The milliseconds to wait after a failure, at least those that the service has asked for. */
+  /**
+   * The milliseconds to wait after a failure: more than the service has asked for, since it may have told many the same,
+   * who must not come back together.
+   */
   afterFailure(retryAfterMs = 0): number {
-    this.#notBefore = performance.now() + retryAfterMs;
-    return Math.max(backoffMs(this.#failures++, this.#backoff), retryAfterMs);
+    const askedMs = spread(retryAfterMs);
+    this.#notBefore = performance.now() + askedMs;
+    return askedMs + backoffMs(this.#failures++, this.#backoff);
+  }
+
+  /**
+   * The service goes down, and wants this client back in `reconnectInMs`, which is for this one alone. The milliseconds until
+   * then; they may be more where that happens again and again.
+   */
+  onDraining(reconnectInMs: number): number {
+    this.onMiss();
+    this.onEnd();
+    this.#notBefore = performance.now() + reconnectInMs;
+    const before = this.#drains++;
+    return Math.max(before > 0 ? backoffMs(before - 1, this.#configured) : 0, reconnectInMs);
   }
 
   /**
@@ -89,6 +107,7 @@ export class Retry {
   onEnd(): void {
     if (performance.now() - this.#connectedAt < HEALTHY_MS) return;
     this.#failures = 0;
+    this.#drains = 0;
     this.#urges = 0;
   }
 

@@ -19,7 +19,8 @@
  * - `idle`: there is no subscription
  * - `authorizing`: a token is being had
  * - `connecting`: the stream was asked for; the service has not said `stream.connected`
- * - `connected`: events flow. A renewal happens within this state: the next stream takes over from the live one
+ * - `connected`: events flow. A renewal, and a move away from a service that goes down, happen within this state: the
+ *   next stream takes over from the live one
  * - `reconnecting`: the stream is down; the next attempt comes by itself
  * - `suspended`: the stream is down, and so is the machine's network, or the page is put away; the next attempt comes
  *   by itself once that is over

@@ -31,8 +31,13 @@ export interface StreamOptions {
   readonly onActivity?: ((cursor: string | null) => void) | undefined;
 }
 
-/** The service has let `stream` in, and has said `connected`. */
-export type OnLetIn = (stream: Stream, connected: StreamConnected) => void;
+/** Whose stream it is. */
+export interface StreamOwner {
+  /** The service has let `stream` in, and has said `connected`. Called once. */
+  onLetIn(stream: Stream, connected: StreamConnected): void;
+  /** The service goes down, and the time has come to open the next stream, while this one lives. */
+  onDue(): void;
+}
 
 /** Milliseconds within which the service must have said `stream.connected`. */
 const OPENING_DEADLINE_MS = 15_000;
@@ -44,27 +49,26 @@ export class Stream implements StreamListener {
   /** What the service said of it; `null` before. */
   connected: StreamConnected | null = null;
   readonly #options: StreamOptions;
-  readonly #onLetIn: OnLetIn;
+  readonly #owner: StreamOwner;
   readonly #position: ResumePoint;
   readonly #scope: AbortScope;
   #isLetIn = false;
   #disarmOpening = (): void => {};
   #disarmWatchdog = (): void => {};
-  /** When this client shall come back, on the clock of `performance`; `null` while the service is not draining. */
-  #reconnectAt: number | null = null;
+  /** When the next stream is due, on the clock of `performance`; `null` while the service is not draining. */
+  #dueAt: number | null = null;
 
-  /** @param onLetIn called once */
   constructor(
     options: StreamOptions,
     token: Token,
     demand: Demand,
     signal: AbortSignal,
-    onLetIn: OnLetIn,
+    owner: StreamOwner,
   ) {
     this.#options = options;
     this.token = token;
     this.demand = demand;
-    this.#onLetIn = onLetIn;
+    this.#owner = owner;
     this.#position = new ResumePoint(demand.lastEventId);
     this.#scope = new AbortScope(signal);
   }
@@ -75,7 +79,7 @@ export class Stream implements StreamListener {
   }
 
   /**
-   * Resolves to the milliseconds after which the next stream is due, once a draining service has let this one go.
+   * Resolves to the milliseconds after which the next stream is due, once a draining service has ended this one.
    * @throws RealtimeError for every other end; the reason of the abort if the connection has called the stream off.
    */
   async run(): Promise<number> {
@@ -86,8 +90,8 @@ export class Stream implements StreamListener {
       await transport.run(request, this, this.#scope.signal);
       throw new RealtimeError('NETWORK_ERROR', { message: 'The stream ended' });
     } catch (error) {
-      if (this.#reconnectAt === null || !isEndOfService(error)) throw error;
-      return Math.max(this.#reconnectAt - performance.now(), error.retryAfterMs ?? 0, 0);
+      if (this.#dueAt === null || !isEndOfService(error)) throw error;
+      return Math.max(this.#dueAt - performance.now(), error.retryAfterMs ?? 0, 0);
     } finally {
       this.#scope.end();
     }
@@ -105,8 +109,9 @@ export class Stream implements StreamListener {
   }
 
   onFrame({ id = '', event, data, retry }: Frame): void {
-    if (retry !== undefined) this.#options.retry.raise(retry);
     const item = readStreamItem(event, data);
+    // That of a draining service is the time of one move, and for clients that know no better.
+    if (retry !== undefined && item.name !== 'stream.draining') this.#options.retry.raise(retry);
     if (item.name === 'event') this.#onEvent(item.data, id);
     else if (item.name === 'stream.connected') this.#onConnected(item.data, id);
     else if (item.name === 'stream.gap') this.#onGap(item.data, id);
@@ -136,7 +141,7 @@ export class Stream implements StreamListener {
     if (this.connected === null || this.#isLetIn) return;
     this.#isLetIn = true;
     this.#disarmOpening();
-    this.#onLetIn(this, this.connected);
+    this.#owner.onLetIn(this, this.connected);
   }
 
   #onEvent(event: RealtimeEvent, cursor: string): void {
@@ -145,12 +150,12 @@ export class Stream implements StreamListener {
     if (this.#position.advance(cursor)) this.#options.subscriptions.onEvent(event, cursor);
   }
 
-  /** Events keep flowing until the time has come or the service goes, whichever is first. */
+  /** Events keep flowing until the next stream has taken over or the service goes, whichever is first. */
   #onDraining(reconnectInMs: number): void {
-    if (this.#reconnectAt !== null) return;
-    const waitMs = clampWait(reconnectInMs);
-    this.#reconnectAt = performance.now() + waitMs;
-    this.#failAfter(waitMs, 'UNAVAILABLE', 'draining');
+    if (this.#dueAt !== null) return;
+    const waitMs = this.#options.retry.onDraining(clampWait(reconnectInMs));
+    this.#dueAt = performance.now() + waitMs;
+    this.#scope.after(waitMs, () => this.#owner.onDue());
   }
 
   /** Ends the stream in `ms`, unless the function that it returns is called first. */

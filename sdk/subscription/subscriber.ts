@@ -86,10 +86,14 @@ export class Subscriber {
     }
   }
 
-  /** History is gone, and the stream goes on behind `cursor`; nothing to this one if it has come further already. */
+  /**
+   * History is gone, and the stream goes on behind `cursor`. Nothing to this one if it is further than the stream was and
+   * there already, unless the history itself has fallen back.
+   */
   onGap(gap: StreamGap, cursor: string): void {
-    if (!this.isAdmitted || (gap.reason !== 'ahead' && this.position.distanceTo(cursor) <= 0))
-      return;
+    const from = new ResumePoint(gap.from);
+    const concernsIt = from.distanceTo(cursor) < 0 || from.distanceTo(this.position.cursor) <= 0;
+    if (!this.isAdmitted || (!concernsIt && this.position.distanceTo(cursor) <= 0)) return;
     this.position.moveTo(cursor);
     this.#call('onGap', gap, { cursor });
   }

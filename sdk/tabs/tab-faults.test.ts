@@ -100,6 +100,39 @@ describe('tabs that share a stream which goes wrong', () => {
     expect(second.errors).toEqual([]);
   });
 
+  it('see nothing of a service that goes down while the one that leads moves', async () => {
+    const some = await openTwo();
+    scriptLine(frames.connected(1, 'complete'), frames.event(1), frames.event(2));
+    lines[0]?.write(frames.control('stream.draining', { reconnectInMs: 5 }) + frames.event(1));
+    for (const page of some) {
+      await page.gets(2);
+      expect(page.data).toEqual([1, 2]);
+      expect([page.connected.length, page.disconnected, page.errors]).toEqual([1, [], []]);
+    }
+    await (await server.request(1)).over;
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it.each([1_000_000_000, 0])(
+    'are told of lost events in the stream that goes on behind %d, and resume there',
+    async (behind) => {
+      const [first, second] = await openTwo();
+      const gap = { from: cursorAt(1), oldest: cursorAt(0), reason: 'lost' };
+      lines[0]?.write(frames.event(1) + frames.control('stream.gap', gap, cursorAt(behind)));
+      lines[0]?.write(frames.event(behind + 2));
+      for (const page of [first, second]) {
+        await page.gets(2);
+        expect(page.data).toEqual([1, behind + 2]);
+        expect(page.gaps).toEqual([gap]);
+      }
+      scriptLine(frames.connected(behind + 2, 'complete'), frames.event(behind + 3));
+      first.client.close();
+      await second.gets(3);
+      expect((await server.request(2)).headers['last-event-id']).toBe(cursorAt(behind + 2));
+      expect(second.gaps).toHaveLength(1);
+    },
+  );
+
   it('hear of no error where the one that leads gets over it with another token', async () => {
     let count = 0;
     const getToken = jest.fn(async () => `t${++count}`);

@@ -270,7 +270,7 @@ describe('a stream over an EventSource that shows no heartbeats', () => {
           { value: TOKEN },
           { subscribers: [], topics: [], types: [], lastEventId: null },
           calledOff.signal,
-          () => onConnected(),
+          { onLetIn: () => onConnected(), onDue: nothing },
         );
         running = stream.run();
       });
