@@ -17,7 +17,9 @@ interface Rule {
 }
 
 const BASE = ['server/errors.ts', 'server/config.ts', '@sluice/protocol'];
-const PARTS = ['gate', 'hub', 'stream', 'log', 'issuer', 'ops'].map((part) => `server/${part}/`);
+const PARTS = ['gate', 'hub', 'stream', 'log', 'issuer', 'ops', 'redis'].map(
+  (part) => `server/${part}/`,
+);
 /** Where the parts are put together; they alone know the routes. */
 const ROOTS = ['server/app.ts', 'server/realtime-router.ts', 'server/compose.ts'];
 
@@ -39,10 +41,10 @@ export const IMPORT_RULES: readonly Rule[] = [
   { of: 'server/deadlines.ts', may: [], packages: [] },
   {
     of: 'server/config.ts',
-    may: ['server/config/', 'server/deep-freeze.ts', '@sluice/protocol'],
+    may: ['server/config/', 'server/deep-freeze.ts', 'server/json.ts', '@sluice/protocol'],
     packages: 'declared',
   },
-  { of: 'server/config/', may: ['server/config/'], packages: 'declared' },
+  { of: 'server/config/', may: ['server/config/', 'server/json.ts'], packages: 'declared' },
   {
     // It is kept as the log is.
     of: 'server/gate/revocation/lmdb-revocation-store.ts',
@@ -58,6 +60,7 @@ export const IMPORT_RULES: readonly Rule[] = [
     of: 'server/gate/',
     may: [
       'server/gate/',
+      'server/redis/',
       'server/errors.ts',
       'server/deep-freeze.ts',
       'server/json.ts',
@@ -68,8 +71,19 @@ export const IMPORT_RULES: readonly Rule[] = [
     packages: 'declared',
   },
   {
+    of: 'server/redis/',
+    may: ['server/redis/', 'server/errors.ts', 'server/config.ts'],
+    packages: 'declared',
+  },
+  {
     of: 'server/log/',
-    may: ['server/log/', 'server/errors.ts', 'type server/config.ts', '@sluice/protocol'],
+    may: [
+      'server/log/',
+      'server/redis/',
+      'server/errors.ts',
+      'type server/config.ts',
+      '@sluice/protocol',
+    ],
     packages: 'declared',
   },
   {
@@ -82,10 +96,26 @@ export const IMPORT_RULES: readonly Rule[] = [
     may: ['server/stream/', 'server/hub/', 'server/log/', ...BASE],
     packages: 'declared',
   },
-  { of: 'server/issuer/', may: ['server/issuer/', ...BASE], packages: 'declared' },
+  {
+    of: 'server/issuer/',
+    may: ['server/issuer/', 'server/redis/', ...BASE],
+    packages: 'declared',
+  },
+  {
+    of: 'server/issuer-documents.ts',
+    may: ['server/issuer/', 'server/redis/', ...BASE],
+    packages: 'declared',
+  },
   {
     of: 'server/ops/',
-    may: ['server/ops/', 'server/hub/', 'server/gate/audit.ts', ...BASE],
+    may: [
+      'server/ops/',
+      'server/hub/',
+      'server/gate/audit.ts',
+      'type server/log/',
+      'type server/redis/redis.ts',
+      ...BASE,
+    ],
     packages: 'declared',
   },
   {
@@ -93,16 +123,25 @@ export const IMPORT_RULES: readonly Rule[] = [
     may: ['server/http/', 'server/json.ts', ...PARTS, ...BASE],
     packages: 'declared',
   },
-  { of: 'server/cli/', may: ['server/cli/', 'server/issuer/', ...BASE], packages: 'declared' },
+  {
+    of: 'server/cli/',
+    may: ['server/cli/', 'server/issuer/', 'server/issuer-documents.ts', ...BASE],
+    packages: 'declared',
+  },
 
   ...ROOTS.map((root) => ({
     of: root,
-    may: ['server/http/', ...ROOTS, ...PARTS, ...BASE],
+    may: ['server/http/', 'server/issuer-documents.ts', ...ROOTS, ...PARTS, ...BASE],
     packages: 'declared' as const,
   })),
   {
     of: 'server/token-issuer.ts',
-    may: ['server/issuer/', 'server/gate/permission/permission-name.ts', ...BASE],
+    may: [
+      'server/issuer/',
+      'server/issuer-documents.ts',
+      'server/gate/permission/permission-name.ts',
+      ...BASE,
+    ],
     packages: 'declared',
   },
   ...['main', 'index'].map((name) => ({
@@ -117,7 +156,7 @@ export const ENVIRONMENT_READERS = ['server/config.ts', 'server/main.ts', 'serve
 
 /** An adapter of a port is named `<technology>-<port>.ts`. */
 export const ADAPTER =
-  /^server\/.*\/[a-z0-9]+-(event-log|token-verifier|permission-checker|revocation-store|stream-token-store)\.ts$/;
+  /^server\/.*\/[a-z0-9]+-(event-log|token-verifier|permission-checker|revocation-store|stream-token-store|shared-places)\.ts$/;
 /** Where adapters are chosen, and where they are offered to whoever composes a service of their own. */
 export const ADAPTER_USERS = ['server/compose.ts', 'server/index.ts'];
 

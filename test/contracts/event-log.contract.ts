@@ -1,17 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Retention } from '../../server/config.js';
-import type { EventLog, LogEntry, NewEntry } from '../../server/log/event-log.js';
+import type { Retention, RetentionRules } from '../../server/config.js';
+import type {
+  EventLog,
+  LogEntry,
+  LogFollower,
+  NewEntry,
+  ReadLimit,
+} from '../../server/log/event-log.js';
+import { Inbox, withResolvers } from '../support/inbox.js';
 
 const EVERYTHING = { maxEntries: 1_000_000, maxBytes: 1_000_000_000 };
 const GENEROUS: Retention = { maxAgeSeconds: 3_600, maxEvents: 100_000, maxBytes: 100_000_000 };
 
+/** The same bounds for all workspaces. */
+function rules(own: Partial<Retention> = {}): RetentionRules {
+  return { default: { ...GENEROUS, ...own }, workspaces: [] };
+}
+
 /** How the suite gets a log and puts it through its life. */
 export interface EventLogDriver {
   /** A log with nothing in it. */
-  open(retention: Retention): Promise<EventLog>;
+  open(retention: RetentionRules): Promise<EventLog>;
   /** Closes the log and opens it anew over the same history. */
-  reopen(log: EventLog, retention: Retention): Promise<EventLog>;
+  reopen(log: EventLog, retention: RetentionRules): Promise<EventLog>;
   dispose(): Promise<void>;
 }
 
@@ -27,6 +39,27 @@ function offsets(entries: readonly LogEntry[]): number[] {
   return entries.map((entry) => entry.offset);
 }
 
+/** What follows an offset of the log as it is now. */
+async function readAfter(
+  log: EventLog,
+  workspace: string,
+  offset: number,
+  limit: ReadLimit,
+): Promise<readonly LogEntry[]> {
+  const { epoch } = await log.extent(workspace);
+  return log.read(workspace, { epoch, offset }, limit);
+}
+
+/** A follower that takes entries alone; a break is a fault. */
+function onEntries(take: (entries: readonly LogEntry[]) => void): LogFollower {
+  return {
+    onEntries: take,
+    onBreak: () => {
+      throw new Error('the log broke');
+    },
+  };
+}
+
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index);
 }
@@ -39,7 +72,7 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
 
     beforeEach(async () => {
       driver = createDriver();
-      log = await driver.open(GENEROUS);
+      log = await driver.open(rules());
     });
     afterEach(async () => {
       await log.close();
@@ -57,13 +90,13 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
     it('knows a workspace without events', async () => {
       const extent = await log.extent('nobody');
       expect(extent).toMatchObject({ head: 0, oldest: 0 });
-      expect(await log.read('nobody', 0, EVERYTHING)).toEqual([]);
+      expect(await readAfter(log, 'nobody', 0, EVERYTHING)).toEqual([]);
       expect((await log.append('nobody', events(1))).epoch).toBe(extent.epoch);
     });
 
     it('reads entries as frames, in order, behind a cursor', async () => {
       const { epoch } = await log.append('acme', [event(1), event(2, 'invoices'), event(3)]);
-      const entries = await log.read('acme', 1, EVERYTHING);
+      const entries = await readAfter(log, 'acme', 1, EVERYTHING);
       expect(entries).toMatchObject([
         { offset: 2, topic: 'invoices', type: 'order.created' },
         { offset: 3, topic: 'orders' },
@@ -73,28 +106,28 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
 
     it('keeps what it has read unchanged while it reads and writes on', async () => {
       await log.append('acme', events(100));
-      const entries = await log.read('acme', 0, EVERYTHING);
+      const entries = await readAfter(log, 'acme', 0, EVERYTHING);
       const before = entries.map(({ frame }) => frame.toString());
       await log.append('acme', events(1_000));
-      await log.read('acme', 500, EVERYTHING);
+      await readAfter(log, 'acme', 500, EVERYTHING);
       expect(entries.map(({ frame }) => frame.toString())).toEqual(before);
     });
 
     it('stops a read at its limits, but never before the first entry', async () => {
       await log.append('acme', events(10));
-      expect(offsets(await log.read('acme', 0, { maxEntries: 3, maxBytes: 1e9 }))).toEqual([
+      expect(offsets(await readAfter(log, 'acme', 0, { maxEntries: 3, maxBytes: 1e9 }))).toEqual([
         1, 2, 3,
       ]);
-      expect(offsets(await log.read('acme', 4, { maxEntries: 9, maxBytes: 1 }))).toEqual([5]);
-      expect(await log.read('acme', 10, EVERYTHING)).toEqual([]);
+      expect(offsets(await readAfter(log, 'acme', 4, { maxEntries: 9, maxBytes: 1 }))).toEqual([5]);
+      expect(await readAfter(log, 'acme', 10, EVERYTHING)).toEqual([]);
     });
 
     it('keeps workspaces apart, also those whose names begin alike', async () => {
       await log.append('a', events(2));
       await log.append('a-b', events(3));
       await log.append('A', events(1));
-      expect(offsets(await log.read('a', 0, EVERYTHING))).toEqual([1, 2]);
-      expect(offsets(await log.read('a-b', 0, EVERYTHING))).toEqual([1, 2, 3]);
+      expect(offsets(await readAfter(log, 'a', 0, EVERYTHING))).toEqual([1, 2]);
+      expect(offsets(await readAfter(log, 'a-b', 0, EVERYTHING))).toEqual([1, 2, 3]);
       const epochs = await Promise.all(
         ['a', 'a-b', 'A'].map(async (ws) => (await log.extent(ws)).epoch),
       );
@@ -108,7 +141,7 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
       expect(answers.map(({ first }) => first).toSorted((a, b) => a - b)).toEqual(
         range(1, 200).map((n) => 2 * n - 1),
       );
-      const entries = await log.read('acme', 0, EVERYTHING);
+      const entries = await readAfter(log, 'acme', 0, EVERYTHING);
       for (const [index, { first }] of answers.entries()) {
         expect(entries[first - 1]?.frame.toString()).toContain(`{"n":${index + 1}}`);
         expect(entries[first]?.frame.toString()).toContain(`{"n":${-index - 1}}`);
@@ -116,50 +149,74 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
     });
 
     it('tells its followers of each batch, in order and without a hole, and of no other workspace', async () => {
-      const seen: number[] = [];
-      const unfollow = await log.follow('acme', (entries) => seen.push(...offsets(entries)));
+      const seen = new Inbox<number>('an entry');
+      const { unfollow, extent } = await log.follow(
+        'acme',
+        onEntries((entries) => {
+          for (const { offset, previous } of entries) {
+            expect(previous).toBe(offset - 1);
+            seen.push(offset);
+          }
+        }),
+      );
+      expect(extent.head).toBe(0);
       await Promise.all([
         ...range(1, 50).map((n) => log.append('acme', [event(n)])),
         ...range(1, 50).map((n) => log.append('other', [event(n)])),
       ]);
-      expect(seen).toEqual(range(1, 50));
+      await seen.find((offset) => offset === 50);
+      expect(seen.items).toEqual(range(1, 50));
       unfollow();
+      const again = new Inbox<number>('an entry');
+      await log.follow(
+        'acme',
+        onEntries((entries) => again.push(offsets(entries)[0] ?? 0)),
+      );
       await log.append('acme', [event(51)]);
-      expect(seen).toHaveLength(50);
+      await again.find((offset) => offset === 51);
+      expect(seen.items).toHaveLength(50);
     });
 
     it('lets a follower read what it is told of', async () => {
-      const read = new Promise<readonly LogEntry[]>((resolve) => {
-        void log.follow('acme', () => resolve(log.read('acme', 0, EVERYTHING)));
-      });
+      const read = withResolvers<readonly LogEntry[]>();
+      const take = () => readAfter(log, 'acme', 0, EVERYTHING).then(read.resolve, read.reject);
+      await log.follow('acme', onEntries(take));
       await log.append('acme', events(1));
-      expect(offsets(await read)).toEqual([1]);
+      expect(offsets(await read.promise)).toEqual([1]);
+    });
+
+    it('refuses to read behind a cursor of another log', async () => {
+      await log.append('acme', events(2));
+      await expect(
+        log.read('acme', { epoch: '00000000', offset: 1 }, EVERYTHING),
+      ).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     });
 
     it('goes on where it stopped', async () => {
       const before = await log.append('acme', events(3));
-      log = await driver.reopen(log, GENEROUS);
+      log = await driver.reopen(log, rules());
       expect(await log.extent('acme')).toEqual({ epoch: before.epoch, head: 3, oldest: 0 });
       expect(await log.append('acme', events(1))).toMatchObject({ first: 4, epoch: before.epoch });
-      expect(offsets(await log.read('acme', 0, EVERYTHING))).toEqual([1, 2, 3, 4]);
+      expect(offsets(await readAfter(log, 'acme', 0, EVERYTHING))).toEqual([1, 2, 3, 4]);
     });
 
     it('refuses work after its close', async () => {
-      const closed = await driver.reopen(log, GENEROUS);
+      const { epoch } = await log.extent('acme');
+      const closed = await driver.reopen(log, rules());
       await closed.close();
       await expect(closed.append('acme', events(1))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-      await expect(closed.read('acme', 0, EVERYTHING)).rejects.toMatchObject({
+      await expect(closed.read('acme', { epoch, offset: 0 }, EVERYTHING)).rejects.toMatchObject({
         code: 'UNAVAILABLE',
       });
       await expect(closed.extent('acme')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-      log = await driver.reopen(closed, GENEROUS);
+      log = await driver.reopen(closed, rules());
     });
 
     it('finishes the appends under way when it closes', async () => {
       const pending = range(1, 50).map((n) => log.append('acme', [event(n)]));
       await log.close();
       await Promise.all(pending);
-      log = await driver.reopen(log, GENEROUS);
+      log = await driver.reopen(log, rules());
       expect(await log.extent('acme')).toMatchObject({ head: 50 });
     });
 
@@ -173,7 +230,7 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
         );
         expect(answers.map(({ first }) => first)).toEqual([1, 1, 1, 1, 1]);
         expect(answers.filter(({ repeated }) => repeated === null)).toHaveLength(1);
-        log = await driver.reopen(log, GENEROUS);
+        log = await driver.reopen(log, rules());
         expect(await log.append('acme', events(2), { key, fingerprint })).toMatchObject({
           first: 1,
           count: 2,
@@ -197,7 +254,7 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
       });
 
       it('forgets the key with the first event of its batch', async () => {
-        log = await driver.reopen(log, { ...GENEROUS, maxEvents: 10 });
+        log = await driver.reopen(log, rules({ maxEvents: 10 }));
         await log.append('acme', events(1), { key: 'k', fingerprint });
         await log.append('acme', events(30));
         expect(await log.append('acme', events(1), { key: 'k', fingerprint })).toMatchObject({
@@ -207,22 +264,55 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
       });
     });
 
+    it('tells what it holds', async () => {
+      const before = await log.stats();
+      await log.append('acme', events(50));
+      await log.append('other', events(50));
+      const after = await log.stats();
+      expect(after.bytes).toBeGreaterThan(before.bytes);
+      if (after.events !== null) expect(after).toMatchObject({ events: 100, workspaces: 2 });
+      expect(after.capacity).toBeNull();
+    });
+
     describe('within its bounds', () => {
+      it('keeps each workspace within its own, by name or by pattern', async () => {
+        const few = { ...GENEROUS, maxEvents: 10 };
+        const fewer = { ...GENEROUS, maxEvents: 5 };
+        log = await driver.reopen(log, {
+          default: GENEROUS,
+          workspaces: [
+            { pattern: 'audit-2', retention: fewer },
+            { pattern: 'audit-*', retention: few },
+          ],
+        });
+        const kept = async (workspace: string) => {
+          for (const n of range(1, 4)) await log.append(workspace, events(10, n * 10));
+          return (await readAfter(log, workspace, 0, EVERYTHING)).length;
+        };
+        expect(await kept('acme')).toBe(40);
+        expect(await kept('audit-1')).toBeLessThanOrEqual(10);
+        expect(await kept('audit-1')).toBeGreaterThan(5);
+        expect(await kept('audit-2')).toBeLessThanOrEqual(5);
+        expect(await kept('audit')).toBe(40);
+      });
+
       it('keeps no more events than it may', async () => {
-        log = await driver.reopen(log, { ...GENEROUS, maxEvents: 100 });
+        log = await driver.reopen(log, rules({ maxEvents: 100 }));
         for (const n of range(1, 30)) await log.append('acme', events(10, n * 10));
         const { head, oldest } = await log.extent('acme');
         expect(head).toBe(300);
         expect(head - oldest).toBeLessThanOrEqual(100);
         expect(head - oldest).toBeGreaterThanOrEqual(90);
-        expect(offsets(await log.read('acme', 0, EVERYTHING))).toEqual(range(oldest + 1, head));
+        expect(offsets(await readAfter(log, 'acme', 0, EVERYTHING))).toEqual(
+          range(oldest + 1, head),
+        );
       });
 
       it('keeps no more bytes than it may', async () => {
-        log = await driver.reopen(log, { ...GENEROUS, maxBytes: 65_536 });
+        log = await driver.reopen(log, rules({ maxBytes: 65_536 }));
         const large = { ...event(1), json: JSON.stringify('x'.repeat(1_000)) };
         for (const _ of range(1, 200)) await log.append('acme', [large]);
-        const kept = await log.read('acme', 0, EVERYTHING);
+        const kept = await readAfter(log, 'acme', 0, EVERYTHING);
         const bytes = kept.reduce((sum, { frame }) => sum + frame.length, 0);
         expect(bytes).toBeLessThanOrEqual(65_536);
         expect(bytes).toBeGreaterThan(40_000);
@@ -231,7 +321,7 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
 
       it('drops what is older than it may be with the next append', async () => {
         await log.append('acme', events(5));
-        log = await driver.reopen(log, { ...GENEROUS, maxAgeSeconds: 0 });
+        log = await driver.reopen(log, rules({ maxAgeSeconds: 0 }));
         // An age of nought keeps what was appended in this very millisecond, so the clock must tick first.
         const start = Date.now();
         while (Date.now() === start) await new Promise(setImmediate);
@@ -243,29 +333,16 @@ export function describeEventLog(name: string, createDriver: () => EventLogDrive
       });
 
       it('keeps within them, however much is appended at once', async () => {
-        log = await driver.reopen(log, { ...GENEROUS, maxEvents: 500 });
+        log = await driver.reopen(log, rules({ maxEvents: 500 }));
         await Promise.all(range(1, 20).map(() => log.append('acme', events(1_000))));
         const { head, oldest } = await log.extent('acme');
         expect(head).toBe(20_000);
         expect(head - oldest).toBeLessThanOrEqual(500);
       });
 
-      it('answers a repetition with its own entries, also where they are trimmed with it', async () => {
-        log = await driver.reopen(log, { ...GENEROUS, maxEvents: 4 });
-        const fingerprint = Buffer.alloc(32, 1);
-        await log.append('acme', events(4), { key: 'k', fingerprint });
-        const [, repetition] = await Promise.all([
-          log.append('acme', events(3, 100)),
-          log.append('acme', events(4), { key: 'k', fingerprint }),
-        ]);
-        expect(
-          repetition?.repeated?.map(({ frame }) => /"n":(\d+)/.exec(frame.toString())?.[1]),
-        ).toEqual(['1', '2', '3', '4']);
-      });
-
       it('goes below lowered bounds, however much there is to remove', async () => {
         for (const _ of range(1, 12)) await log.append('acme', events(1_000));
-        log = await driver.reopen(log, { ...GENEROUS, maxEvents: 10 });
+        log = await driver.reopen(log, rules({ maxEvents: 10 }));
         for (const n of range(1, 20)) await log.append('acme', [event(n)]);
         const { head, oldest } = await log.extent('acme');
         expect(head - oldest).toBeLessThanOrEqual(10);

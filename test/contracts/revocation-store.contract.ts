@@ -20,6 +20,9 @@ const BOB: Revocation = {
   revokedAt: 1_000,
 };
 
+/** Less than what lies between the times in these tests and now. */
+const KEPT_MS = 3_600_000;
+
 function inOrder(revocations: readonly Revocation[]): Revocation[] {
   return revocations.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 }
@@ -103,7 +106,7 @@ export function describeRevocationStore(
       const jim = { ...BOB, name: 'jim' };
       const elsewhere = { ...BOB, workspace: 'other' };
       for (const revocation of [BOB, jim, elsewhere]) await store.add(revocation);
-      await store.forget([BOB, { ...BOB, name: 'nobody' }]);
+      await store.forget([BOB, { ...BOB, name: 'nobody' }], KEPT_MS);
       expect(await kept()).toEqual(inOrder([jim, elsewhere]));
       store = await driver.reopen(store);
       expect(await kept()).toEqual(inOrder([jim, elsewhere]));
@@ -112,7 +115,7 @@ export function describeRevocationStore(
     it('does not forget what was asked for anew meanwhile', async () => {
       await store.add(BOB);
       const again = { ...BOB, before: 9_000, revokedAt: 9_000 };
-      await Promise.all([store.add(again), store.forget([BOB])]);
+      await Promise.all([store.add(again), store.forget([BOB], KEPT_MS)]);
       expect(await kept()).toEqual([again]);
     });
 
@@ -121,7 +124,7 @@ export function describeRevocationStore(
       await Promise.all(many.map((revocation) => store.add(revocation)));
       store = await driver.reopen(store);
       expect(await kept()).toEqual(inOrder(many));
-      await store.forget(many);
+      await store.forget(many, KEPT_MS);
       expect(await kept()).toEqual([]);
     });
 
@@ -138,7 +141,7 @@ export function describeRevocationStore(
       await store.close();
       const unavailable = { code: 'UNAVAILABLE' };
       await expect(store.add(BOB)).rejects.toMatchObject(unavailable);
-      await expect(store.forget([BOB])).rejects.toMatchObject(unavailable);
+      await expect(store.forget([BOB], KEPT_MS)).rejects.toMatchObject(unavailable);
       await expect(store.follow(() => {})).rejects.toMatchObject(unavailable);
       await expect(store.close()).resolves.toBeUndefined();
     });

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { StreamTokenLimits } from '../../server/gate/admission/memory-stream-token-store.js';
+import type { StreamTokenLimits } from '../../server/gate/admission/stream-token-limits.js';
 import type {
   StreamTokenGrant,
   StreamTokenStore,
@@ -122,7 +122,7 @@ export function describeStreamTokenStore(
         await putMany(1, grantOf('carol', { workspace: 'other' }));
         await expect(store.put('x', grantOf('dave'), LONG_MS)).rejects.toMatchObject({
           ...tooMany,
-          message: 'Too many stream tokens of this node wait for their use.',
+          message: 'Too many stream tokens of this service wait for their use.',
         });
         for (const hash of ['acme alice 0', 'acme bob 0', 'other carol 0']) {
           expect(await store.take(hash)).not.toBeNull();

@@ -275,3 +275,49 @@ describe('with a trusted proxy', () => {
     expect(service.stderr.items.filter((line) => line.includes('X-Forwarded-For'))).toEqual([]);
   });
 });
+
+describe('the streams that are opened in a second', () => {
+  it('are so many; whoever comes then is told when to come back, before their permission is asked for', async () => {
+    await using playground = await startPlayground({ env: { MAX_OPENS_PER_SECOND: '1' } });
+    const { port } = playground.service;
+    const withToken = (token: string, query = '') => ({
+      port,
+      path: eventsPath('acme') + query,
+      headers: [['Authorization', `Bearer ${token}`]] as [string, string][],
+    });
+    // Nonsense takes nobody's turn.
+    for (let n = 0; n < 5; n++) expect((await rawRequest(withToken('a.b.c'))).status).toBe(401);
+    using stream = await RawStream.open(requestOf(playground, {}));
+    expect((await stream.head).status).toBe(200);
+    // It would be FORBIDDEN; but each time that this is asked counts.
+    const poor = playground.issuer.mint({ permissions: ['realtime:publish'] });
+    const refusals = await Promise.all(
+      Array.from({ length: 40 }, () => rawRequest(withToken(poor))),
+    );
+    const problems = refusals
+      .filter(({ status }) => status === 503)
+      .map(({ headers, body }) => ({ headers, problem: JSON.parse(body) as Problem }));
+    // The machine may be slow, and some seconds pass meanwhile, each with room for one.
+    expect(problems.length).toBeGreaterThan(20);
+    for (const { headers, problem } of problems) {
+      expect(problem).toMatchObject({ code: 'UNAVAILABLE', recoverable: true });
+      const seconds = Math.ceil((problem.retryAfterMs ?? 0) / 1_000);
+      expect(headers.get('retry-after')).toEqual([String(seconds)]);
+    }
+    const waits = problems.map(({ problem }) => problem.retryAfterMs ?? 0);
+    expect(Math.max(...waits)).toBeGreaterThan(20_000);
+    expect(new Set(waits).size).toBeGreaterThan(15);
+
+    const told = await Promise.all(
+      Array.from({ length: 20 }, () => rawRequest(withToken(poor, '?errors=stream'))),
+    );
+    const inStream = told.filter(({ body }) => body.includes('"code":"UNAVAILABLE"'));
+    expect(inStream.length).toBeGreaterThan(10);
+    for (const { status, body } of inStream) {
+      expect(status).toBe(200);
+      expect(body).toMatch(/^retry: \d{3,6}$/m);
+      expect(body).toMatch(/^event: stream\.error$/m);
+    }
+    await expectAlive(playground, stream, 'acme');
+  });
+});

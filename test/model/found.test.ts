@@ -1,20 +1,9 @@
 import { afterEach, beforeEach, describe, it, jest } from '@jest/globals';
-import { type Setting, System, settled } from './system.js';
+import { PLAIN, type Setting, System, settled } from './system.js';
 
 const ALL = { topics: [], iterates: false };
 const OF_ANOTHER_LOG = { ...ALL, lastEventId: 'ZZZZZZZZ-3' };
 const SECRET = { topics: ['secret'], iterates: false };
-
-const plain: Setting = {
-  tokens: 'static',
-  suspendWhenHidden: false,
-  maxAttempts: null,
-  repeatsItself: false,
-  clockAheadMs: 0,
-  randomSeed: 1,
-  closesAtOnce: false,
-  fallsSilent: false,
-};
 
 /** At which turn of the queue of microtasks two things meet is not for a test to know: it tries them all. */
 const TURNS = Array.from({ length: 12 }, (_, count) => count);
@@ -34,7 +23,7 @@ describe('what the model has found: a client', () => {
   });
 
   function start(setting: Partial<Setting> = {}): void {
-    system = new System({ ...plain, ...setting });
+    system = new System({ ...PLAIN, ...setting });
   }
 
   async function subscribe(...wishes: Parameters<System['subscribe']>): Promise<void> {
@@ -87,7 +76,7 @@ describe('what the model has found: a client', () => {
       system.check();
       system.page.bringBack();
       await settled();
-      system.service.drainStreams(0);
+      system.service.drainStreams(0, null);
       await turns(count);
       system.page.putAway();
       await settled();

@@ -1,4 +1,10 @@
-import { type ErrorCode, PARAMETERS, problemOf, type ServiceErrorCode } from '@sluice/protocol';
+import {
+  type ErrorCode,
+  PARAMETERS,
+  problemOf,
+  type ServiceErrorCode,
+  type StreamGap,
+} from '@sluice/protocol';
 import type { FetchLike, FetchLikeInit, FetchLikeResponse } from '@sluice/sdk';
 import { elapsed } from './elapsed.js';
 import { MemoryBody } from './memory-body.js';
@@ -113,8 +119,9 @@ export class MemoryService {
     for (const stream of this.openStreams) stream.refuse(code);
   }
 
-  drainStreams(reconnectInMs: number): void {
-    for (const stream of this.openStreams) stream.drain(reconnectInMs);
+  /** @param graceMs how long its streams stay open beyond that time; `null` where they end at once */
+  drainStreams(reconnectInMs: number, graceMs: number | null): void {
+    for (const stream of this.openStreams) stream.drain(reconnectInMs, graceMs);
   }
 
   stallStreams(): void {
@@ -129,6 +136,18 @@ export class MemoryService {
   loseLog(): void {
     this.cutStreams();
     this.log.renew();
+  }
+
+  /** The same, while it runs: its streams are told, and go on. */
+  loseLogBehindStreams(): void {
+    this.log.renew();
+    this.#tellGap('unknown_epoch', this.log.oldest);
+  }
+
+  /** Another server keeps the log from now on; see `MemoryLog`. */
+  replaceLogServer(lost: number | null): void {
+    const lostBefore = this.log.replaceServer(lost);
+    if (lostBefore !== null) this.#tellGap('lost', lostBefore);
   }
 
   /** What the next request meets that has no fault to meet yet. */
@@ -201,7 +220,12 @@ export class MemoryService {
   }
 
   #begin(stream: MemoryStream): void {
-    if (stream.begin()) this.gaps++;
+    this.gaps += stream.begin();
+  }
+
+  #tellGap(reason: StreamGap['reason'], cursor: string): void {
+    for (const stream of this.openStreams) stream.tellGap(reason, cursor);
+    this.gaps++;
   }
 
   #faultOf(headers: FetchLikeInit['headers'], url: string): ServiceErrorCode | null {

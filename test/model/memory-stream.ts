@@ -1,4 +1,10 @@
-import { encodeFrame, problemOf, type ServiceErrorCode, TERMINAL_RETRY_MS } from '@sluice/protocol';
+import {
+  encodeFrame,
+  problemOf,
+  type ServiceErrorCode,
+  type StreamGap,
+  TERMINAL_RETRY_MS,
+} from '@sluice/protocol';
 import { MemoryBody } from './memory-body.js';
 import { isWanted, type LoggedEvent, type MemoryLog } from './memory-log.js';
 
@@ -22,7 +28,8 @@ export class MemoryStream {
   readonly body = new MemoryBody();
   readonly #options: StreamOptions;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
-  #sent = '';
+  /** How far it has told the client to be. */
+  #reached = '';
   #state: 'opening' | 'live' | 'stalled' | 'over' = 'opening';
 
   constructor(options: StreamOptions) {
@@ -42,13 +49,14 @@ export class MemoryStream {
     return this.#state === 'live';
   }
 
-  /** Begins, with what the client has missed. True where that is not all there. */
-  begin(): boolean {
+  /** Begins, with what the client has missed. How many gaps it tells of. */
+  begin(): number {
     const { log, lastEventId, expiresAt } = this.#options;
-    if (!this.isOpening) return false;
+    if (!this.isOpening) return 0;
     const { resumed, offset, gap } = log.resume(lastEventId);
     this.#state = 'live';
     const start = log.cursorAt(offset);
+    this.#reached = start;
     this.#control(
       'stream.connected',
       {
@@ -62,14 +70,26 @@ export class MemoryStream {
     );
     if (gap !== null) this.#control('stream.gap', gap, { id: start });
     const repeated = resumed === 'complete' && this.#options.repeatsItself ? 2 : 0;
-    for (const event of log.after(Math.max(0, offset - repeated))) this.send(event);
+    const passages = log.after(offset, repeated);
+    for (const passage of passages) {
+      if ('topic' in passage) this.send(passage);
+      else this.tellGap('lost', passage.lostBefore);
+    }
     this.#startTimers();
-    return gap !== null;
+    return (gap === null ? 0 : 1) + passages.filter((passage) => 'lostBefore' in passage).length;
+  }
+
+  /** History is gone while it lives; it goes on behind `cursor`. */
+  tellGap(reason: StreamGap['reason'], cursor: string): void {
+    if (!this.isLive) return;
+    const gap = { from: this.#reached, oldest: this.#options.log.oldest, reason };
+    this.#reached = cursor;
+    this.#control('stream.gap', gap, { id: cursor });
   }
 
   send(event: LoggedEvent): void {
     if (!this.isLive || !isWanted(this.#options.topics, event)) return;
-    this.#sent = event.cursor;
+    this.#reached = event.cursor;
     this.body.write(frameOf(event));
   }
 
@@ -88,10 +108,12 @@ export class MemoryStream {
     this.body.end();
   }
 
-  drain(reconnectInMs: number): void {
+  /** @param graceMs how long it stays open beyond that time; `null` where it ends at once */
+  drain(reconnectInMs: number, graceMs: number | null): void {
     if (!this.isLive) return;
     this.#control('stream.draining', { reconnectInMs }, { retry: reconnectInMs });
-    this.refuse('UNAVAILABLE');
+    if (graceMs === null) this.refuse('UNAVAILABLE');
+    else this.#timers.push(setTimeout(() => this.refuse('UNAVAILABLE'), reconnectInMs + graceMs));
   }
 
   cut(): void {
@@ -124,8 +146,8 @@ export class MemoryStream {
 
   #heartbeat(): void {
     const { head } = this.#options.log;
-    this.body.write(encodeFrame({ comment: 'ping', ...(head !== this.#sent && { id: head }) }));
-    this.#sent = head;
+    this.body.write(encodeFrame({ comment: 'ping', ...(head !== this.#reached && { id: head }) }));
+    this.#reached = head;
   }
 
   #control(event: string, data: object, fields: { id?: string; retry?: number } = {}): void {

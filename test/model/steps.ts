@@ -81,7 +81,7 @@ const wishes = fc.record({
 const common = [
   steps('subscribe', wishes, (system, { topics, back, iterates }) => {
     const { log } = system.service;
-    const lastEventId = back === null ? {} : { lastEventId: log.cursorAt(log.offset - back) };
+    const lastEventId = back === null ? {} : { lastEventId: log.cursorBefore(back) };
     system.subscribe({ topics, iterates, ...lastEventId });
   }),
   steps('publish', fc.constantFrom(...TOPICS), ({ service }, topic) => service.publish(topic)),
@@ -100,7 +100,9 @@ const rare = [
     service.publishIntoCut(topic),
   ),
   step('stall', ({ service }) => service.stallStreams()),
-  step('drain', ({ service }) => service.drainStreams(3_000)),
+  steps('drain', fc.constantFrom(null, 0, 2_000, MINUTE), ({ service }, graceMs) =>
+    service.drainStreams(3_000, graceMs),
+  ),
   step('refuse in the stream', ({ service }) => service.refuseStreams('FORBIDDEN')),
   step('slow consumer', ({ service }) => service.refuseStreams('SLOW_CONSUMER')),
   step('announce the end of the token', ({ service }) => service.announceExpiry()),
@@ -134,6 +136,10 @@ const rare = [
   step('bring back', ({ page }) => page.bringBack()),
   steps('trim', fc.nat(3), ({ service }, kept) => service.log.trim(kept)),
   step('lose the log', ({ service }) => service.loseLog()),
+  step('lose the log behind the streams', ({ service }) => service.loseLogBehindStreams()),
+  steps('replace the server of the log', fc.constantFrom(null, 0, 3), ({ service }, lost) =>
+    service.replaceLogServer(lost),
+  ),
 ];
 
 const last = [

@@ -40,6 +40,18 @@ export interface Setting extends ServiceTraits {
   readonly fallsSilent: boolean;
 }
 
+/** Nothing out of the ordinary. */
+export const PLAIN: Setting = {
+  tokens: 'static',
+  suspendWhenHidden: false,
+  maxAttempts: null,
+  repeatsItself: false,
+  clockAheadMs: 0,
+  randomSeed: 1,
+  closesAtOnce: false,
+  fallsSilent: false,
+};
+
 /** The client under test, and everything around it. */
 export class System {
   readonly service: MemoryService;
@@ -47,6 +59,9 @@ export class System {
   readonly page = new FakePage();
   readonly client: RealtimeClient;
   readonly subscriptions: WatchedSubscription[] = [];
+  /** What the client was through, and what it has told of, so far. */
+  readonly states: ConnectionState[] = [];
+  readonly errors: RealtimeError[] = [];
   readonly #setting: Setting;
   readonly #abort = new AbortController();
   readonly #violations: string[] = [];
@@ -233,9 +248,11 @@ export class System {
     const isArrow = state === 'closed' || ARROWS[this.#state].includes(state);
     if (!isArrow) this.#fault(`${this.#state} -> ${state} is no arrow`);
     this.#state = state;
+    this.states.push(state);
   }
 
   #onError(error: RealtimeError): void {
+    this.errors.push(error);
     if (this.#setting.tokens !== 'recipe' || error.code !== 'TOKEN_EXPIRED') return;
     this.#lastToken = this.desk.issue();
     this.client.setToken(this.#lastToken);

@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ServiceErrorCode } from '@sluice/protocol';
-import { FAULTS, type Fault, refusal } from '../../support/fault-server.js';
+import { PARAMETERS, type ServiceErrorCode } from '@sluice/protocol';
+import {
+  FAULTS,
+  type Fault,
+  frames,
+  parametersOf,
+  refusal,
+  stream,
+  streamTokenAnswer,
+} from '../../support/fault-server.js';
 import { type Playground, startPlayground } from '../../support/playground.js';
 import type { Service } from '../../support/service.js';
 import { addServiceAccount } from '../../support/service-account.js';
@@ -81,10 +89,26 @@ async function startSite(): Promise<Listening> {
 }
 
 function playFault(name: string, incoming: IncomingMessage, response: ServerResponse): void {
-  const named = Object.entries<Fault>(FAULTS).find(([known]) => known === name)?.[1];
+  const named = Object.entries<Fault>({ ...FAULTS, draining }).find(
+    ([known]) => known === name,
+  )?.[1];
   const fault = named ?? refusal(name as ServiceErrorCode, 503);
   fault(response, incoming);
 }
+
+/** Goes down and keeps its stream, like one of several nodes; whoever comes back with a cursor has reached another one. */
+const draining: Fault = (response, request) => {
+  if (request.method === 'POST') return streamTokenAnswer(randomUUID())(response, request);
+  const lastEventId =
+    request.headers['last-event-id'] ?? parametersOf(request).get(PARAMETERS.lastEventId);
+  const [first = '', ...others] = [1, 2, 3].map((n) => frames.event(n, { n }));
+  const drain = frames.control('stream.draining', { reconnectInMs: 100 });
+  const text =
+    lastEventId === null
+      ? [frames.connected(0), drain, first]
+      : [frames.connected(1, 'complete'), first, ...others];
+  stream(...text)(response, request);
+};
 
 function send(response: ServerResponse, type: string, body: string): void {
   response.writeHead(200, { 'Content-Type': `${type}; charset=utf-8` }).end(body);

@@ -84,6 +84,17 @@ export const DELIVERY: readonly Scenario[] = [
     },
   },
   {
+    name: 'moves away from a node that goes down, unseen',
+    async play({ client, subscribe, control, faultEndpoint }) {
+      const token = await control.token();
+      const diary = subscribe(client({ token, endpoint: `${faultEndpoint}/draining` }));
+      await diary.until('the next node is reached', ({ events }) => events.length >= 3);
+      countsTo(3, diary.numbers);
+      equal(diary.states, ['authorizing', 'connecting', 'connected'], 'the states');
+      equal([diary.connected.length, diary.codes], [1, []], 'the connections, and the errors');
+    },
+  },
+  {
     name: 'goes on behind a cursor that the application has kept',
     async play({ client, subscribe, control }) {
       const token = await control.token();
