@@ -3,6 +3,7 @@ import type { StreamLimits } from '../config.js';
 import { DEADLINE_STEP_MS, Deadlines } from '../deadlines.js';
 import { SluiceError, spreadRetryMs } from '../errors.js';
 import type { EventLog } from '../log/event-log.js';
+import { logUnavailable } from '../log/log-unavailable.js';
 import { CatchUp } from './catch-up.js';
 import { Departures, endDrained } from './departures.js';
 import type { Follower, FollowerHost } from './follower.js';
@@ -76,7 +77,8 @@ export class Hub implements FollowerHost {
     create: (start: Start) => Follower | null,
   ): Promise<void> {
     if (this.isDraining) throw draining();
-    if (!this.log.isAvailable) throw unavailable();
+    // A stream that is opened now would look alive, and bring nothing.
+    if (!this.log.isAvailable) throw logUnavailable();
     this.streams++;
     let hub: WorkspaceHub | undefined;
     let follower: Follower | null = null;
@@ -85,7 +87,7 @@ export class Hub implements FollowerHost {
       const start = await hub.startAt(cursor);
       if (this.isDraining) throw draining();
       // The log was made anew, and the hub has yet to hear of it.
-      if (start.epoch !== hub.epoch) throw unavailable();
+      if (start.epoch !== hub.epoch) throw logUnavailable();
       follower = create(start);
       if (follower !== null) this.add(hub, follower);
     } finally {
@@ -274,13 +276,6 @@ async function inSlices(
 
 function endExpired(follower: Follower): void {
   follower.end('TOKEN_EXPIRED', 'The token of this stream has reached its end.');
-}
-
-/** A stream that is opened now would look alive, and bring nothing. */
-function unavailable(): SluiceError {
-  return new SluiceError('UNAVAILABLE', 'The event log cannot be reached right now.', {
-    retryAfterMs: spreadRetryMs(2_000),
-  });
 }
 
 function draining(): SluiceError {

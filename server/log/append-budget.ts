@@ -1,5 +1,5 @@
-import { SluiceError, spreadRetryMs } from '../errors.js';
 import type { NewEntry } from './event-log.js';
+import { logUnavailable } from './log-unavailable.js';
 
 /** What may wait for the store at once; more is refused, so that a stuck store does not fill the memory. */
 const MAX_WAITING = { appends: 10_000, characters: 67_108_864 };
@@ -25,11 +25,4 @@ export class AppendBudget {
       this.characters -= characters;
     }
   }
-}
-
-export function logUnavailable(cause?: unknown): SluiceError {
-  return new SluiceError('UNAVAILABLE', 'The event log cannot be reached right now.', {
-    cause,
-    retryAfterMs: spreadRetryMs(2_000),
-  });
 }

@@ -7,7 +7,7 @@ import { open } from 'lmdb';
 import { LRUCache } from 'lru-cache';
 import type { RetentionRules } from '../config.js';
 import { SluiceError } from '../errors.js';
-import { AppendBudget, logUnavailable } from './append-budget.js';
+import { AppendBudget } from './append-budget.js';
 import {
   decodeEntry,
   decodeIdempotency,
@@ -37,6 +37,7 @@ import type {
 import { ownFolder, type Release } from './folder-owner.js';
 import { Followers } from './followers.js';
 import { GroupCommit } from './group-commit.js';
+import { logUnavailable } from './log-unavailable.js';
 import { checkStore } from './store-check.js';
 import { logIdOf, openMeta, ownerRegister } from './store-meta.js';
 import { openTables, statsOf, type Tables } from './tables.js';

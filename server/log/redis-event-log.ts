@@ -3,7 +3,7 @@ import type { Cursor } from '@sluice/protocol';
 import type { RetentionRules } from '../config.js';
 import { SluiceError } from '../errors.js';
 import type { Argument, Redis } from '../redis/redis.js';
-import { AppendBudget, logUnavailable } from './append-budget.js';
+import { AppendBudget } from './append-budget.js';
 import { randomEpoch } from './epoch.js';
 import type {
   Appended,
@@ -17,6 +17,7 @@ import type {
   NewEntry,
   ReadLimit,
 } from './event-log.js';
+import { logUnavailable } from './log-unavailable.js';
 import { decodeEntry, encodeEvent, type StreamEntry } from './redis/entry-text.js';
 import { readMemory } from './redis/memory.js';
 import { Readings } from './redis/readings.js';
