@@ -34,7 +34,7 @@ afterEach(() => rm(dataDir, { recursive: true, force: true }));
 describe('a client store', () => {
   it('knows a client by its secret', async () => {
     const { secret } = await clients.addClient(BACKEND);
-    expect(secret).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(secret).toMatch(/^scs_[A-Za-z0-9_-]{43}$/);
     const client = await clients.authenticate('backend', secret);
     const createdAt = expect.any(String);
     const secrets = [{ id: expect.stringMatching(/^[0-9a-f]{8}$/), createdAt }];

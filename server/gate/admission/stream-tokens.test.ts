@@ -36,14 +36,14 @@ afterEach(() => {
 });
 
 describe('a stream token', () => {
-  it('is 256 bits in base64url, another one each time', async () => {
+  it('is 256 bits in base64url after its prefix, another one each time', async () => {
     const values = await Promise.all(
       Array.from({ length: 50 }, async () => (await tokens.issue(ALICE, USE)).streamToken),
     );
     expect(new Set(values).size).toBe(50);
     for (const value of values) {
-      expect(value).toMatch(/^[A-Za-z0-9_-]{43}$/);
-      expect(Buffer.from(value, 'base64url')).toHaveLength(32);
+      expect(value).toMatch(/^sst_[A-Za-z0-9_-]{43}$/);
+      expect(Buffer.from(value.slice(4), 'base64url')).toHaveLength(32);
     }
   });
 

@@ -7,6 +7,8 @@ import type { StreamTokenStore } from './stream-token-store.js';
 const LIFETIME_MS = 30_000;
 /** 256 bits: there is no prospect in guessing. */
 const TOKEN_BYTES = 32;
+/** By it `sluice scrub` and other searches know a stream token wherever it stands. */
+const TOKEN_PREFIX = 'sst_';
 
 /** What a stream token is bound to. */
 export interface StreamTokenUse {
@@ -32,7 +34,7 @@ export function createStreamTokens(store: StreamTokenStore): StreamTokens {
   return {
     async issue(principal, { workspace, origin }) {
       checkParent(principal);
-      const streamToken = randomBytes(TOKEN_BYTES).toString('base64url');
+      const streamToken = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
       await store.put(hashOf(streamToken), { principal, workspace, origin }, LIFETIME_MS);
       const expiresAtMs = Math.min(Date.now() + LIFETIME_MS, principal.expiresAt * 1_000);
       return { streamToken, expiresAtMs };

@@ -1,0 +1,1 @@
+export declare function sampleLog(length: number, seed?: number): Buffer;
