@@ -26,8 +26,10 @@ describe('the configuration', () => {
       port: 3_000,
       dataDir: resolve('./data'),
       logLevel: 'info',
+      logsAddresses: false,
       drainMs: 3_000,
       ops: null,
+      metricsWorkspaces: [],
       redis: null,
       allowedOrigins: [],
       trustedProxies: [],
@@ -79,7 +81,7 @@ describe('the configuration', () => {
   });
 
   it('opens a port for operators only where one is named, and never the public one', () => {
-    expect(readConfig({ OPS_HOST: '0.0.0.0' }).ops).toBeNull();
+    expect(readConfig({}).ops).toBeNull();
     expect(readConfig({ OPS_PORT: '9464' }).ops).toEqual({ host: '127.0.0.1', port: 9_464 });
     expect(readConfig({ OPS_PORT: '0', PORT: '0' }).ops).toEqual({ host: '127.0.0.1', port: 0 });
     expect(faultsOf({ OPS_PORT: '8080', PORT: '8080' })).toEqual([

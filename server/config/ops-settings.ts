@@ -1,4 +1,5 @@
 import type { SettingReader } from './setting-reader.js';
+import { SETTINGS } from './settings.js';
 
 /** Where operators ask how the service does: health, readiness, metrics. */
 export interface OpsSettings {
@@ -9,8 +10,8 @@ export interface OpsSettings {
 
 /** `null` where `OPS_PORT` is not set. @param publicPort the one of the service, which must be another one */
 export function readOpsSettings(read: SettingReader, publicPort: number): OpsSettings | null {
-  const host = read.text('OPS_HOST', '127.0.0.1');
-  const port = read.optionalInteger('OPS_PORT', 0, 65_535);
+  const host = read.value(SETTINGS.OPS_HOST);
+  const port = read.value(SETTINGS.OPS_PORT);
   if (port === null) return null;
   if (port !== 0 && port === publicPort) {
     read.refuse('OPS_PORT is PORT: whoever reaches the service would reach its metrics too');

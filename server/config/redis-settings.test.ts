@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Certificates, makeCertificates } from '../../test/support/certificates.js';
 import { ConfigError, readConfig } from '../config.js';
 
 type Settings = Readonly<Record<string, string>>;
@@ -21,6 +22,20 @@ function faultsOf(settings: Settings): readonly string[] {
 const NOBODY = { username: null, password: null, usesTls: false };
 
 describe('the settings of Redis', () => {
+  let folder: string;
+  let certificates: Certificates;
+  let authority: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sluice-settings-'));
+    certificates = await makeCertificates();
+    authority = certificates.caFile;
+  });
+  afterAll(async () => {
+    rmSync(folder, { recursive: true });
+    await certificates[Symbol.asyncDispose]();
+  });
+
   it('have defaults', () => {
     expect(readConfig({ REDIS_URL: 'redis://127.0.0.1' }).redis).toEqual({
       address: { kind: 'standalone', at: { host: '127.0.0.1', port: 6_379 }, db: 0, ...NOBODY },
@@ -106,12 +121,9 @@ describe('the settings of Redis', () => {
   });
 
   it('are refused without REDIS_URL, each by its name', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-settings-'));
-    const file = join(folder, 'ca.pem');
-    writeFileSync(file, 'PEM');
     const others = {
       REDIS_PREFIX: 'other',
-      REDIS_CA_FILE: file,
+      REDIS_CA_FILE: authority,
       REDIS_DEADLINE_MS: '1000',
       REDIS_MIN_REPLICAS: '1',
       REDIS_DURABLE: 'true',
@@ -119,11 +131,21 @@ describe('the settings of Redis', () => {
     expect(faultsOf(others)).toEqual(
       Object.keys(others).map((name) => `${name} is set without REDIS_URL`),
     );
-    expect(faultsOf({ REDIS_URL: 'redis://h', REDIS_CA_FILE: file })).toEqual([
+  });
+
+  it('take certificates for TLS alone, and nothing that is none', () => {
+    expect(faultsOf({ REDIS_URL: 'redis://h', REDIS_CA_FILE: authority })).toEqual([
       'REDIS_CA_FILE is set, and REDIS_URL is not for TLS (rediss)',
     ]);
-    expect(readConfig({ REDIS_URL: 'rediss://h', REDIS_CA_FILE: file }).redis?.ca).toBe('PEM');
-    rmSync(folder, { recursive: true });
+    const { redis } = readConfig({ REDIS_URL: 'rediss://h', REDIS_CA_FILE: authority });
+    expect(redis?.ca).toBe(readFileSync(authority, 'utf8'));
+    const file = join(folder, 'no-authority.pem');
+    for (const text of ['', 'PEM', readFileSync(authority, 'utf8').replace(/^M/m, 'x')]) {
+      writeFileSync(file, text);
+      expect(faultsOf({ REDIS_URL: 'rediss://h', REDIS_CA_FILE: file })).toEqual([
+        'REDIS_CA_FILE names a file that does not hold certificates as PEM',
+      ]);
+    }
   });
 
   it('keep the prefix out of the way of hash tags', () => {

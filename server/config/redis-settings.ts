@@ -1,4 +1,7 @@
-import { isLoopback, type SettingReader } from './setting-reader.js';
+import { X509Certificate } from 'node:crypto';
+import { isLoopback } from './setting-kinds.js';
+import type { SettingReader } from './setting-reader.js';
+import { SETTINGS } from './settings.js';
 
 /** Where Redis is, and what is expected of it. */
 export interface RedisSettings {
@@ -52,28 +55,19 @@ const SCHEMES: Readonly<Record<string, { kind: RedisAddress['kind']; usesTls: bo
 
 const FORMS =
   'redis://host:port/db, redis+sentinel://host:port,…/name/db or redis+cluster://host:port,… (rediss for TLS; user:password@ before the hosts)';
-const DEFAULTS = { prefix: 'sluice', deadlineMs: 2_000, minReplicas: 0 };
 const SENTINEL_PARAMETERS = ['sentinel_username', 'sentinel_password'];
 
 /** `null` where `REDIS_URL` is not set. */
 export function readRedisSettings(read: SettingReader): RedisSettings | null {
-  const url = read.text('REDIS_URL', '');
-  const prefix = read.text('REDIS_PREFIX', DEFAULTS.prefix);
-  // Braces would decide in which slot of a cluster keys lie.
-  if (!/^[A-Za-z0-9_.:-]{1,64}$/.test(prefix)) {
-    read.refuse('REDIS_PREFIX must be 1 to 64 of A-Z a-z 0-9 _ . : -');
-  }
+  const url = read.value(SETTINGS.REDIS_URL);
   const settings = {
-    prefix,
-    ca: read.file('REDIS_CA_FILE'),
-    deadlineMs: read.integer('REDIS_DEADLINE_MS', DEFAULTS.deadlineMs, 100, 30_000),
-    minReplicas: read.integer('REDIS_MIN_REPLICAS', DEFAULTS.minReplicas, 0, 10),
-    isDurable: read.flag('REDIS_DURABLE', false),
+    prefix: read.value(SETTINGS.REDIS_PREFIX),
+    ca: readAuthorities(read),
+    deadlineMs: read.value(SETTINGS.REDIS_DEADLINE_MS),
+    minReplicas: read.value(SETTINGS.REDIS_MIN_REPLICAS),
+    isDurable: read.value(SETTINGS.REDIS_DURABLE),
   };
-  if (url === '') {
-    refuseOthers(read, settings);
-    return null;
-  }
+  if (url === '') return null;
   const address = readAddress(url);
   if (address === null) {
     // It may hold a password, so nothing of it is repeated.
@@ -86,20 +80,21 @@ export function readRedisSettings(read: SettingReader): RedisSettings | null {
   return { address, ...settings, exposesPassword: exposesPassword(address) };
 }
 
-/** Whoever sets them takes the log for shared, or for safer than it is. */
-function refuseOthers(
-  read: SettingReader,
-  settings: Omit<RedisSettings, 'address' | 'exposesPassword'>,
-): void {
-  const isChanged: Readonly<Record<string, boolean>> = {
-    REDIS_PREFIX: settings.prefix !== DEFAULTS.prefix,
-    REDIS_CA_FILE: read.isSet('REDIS_CA_FILE'),
-    REDIS_DEADLINE_MS: settings.deadlineMs !== DEFAULTS.deadlineMs,
-    REDIS_MIN_REPLICAS: settings.minReplicas !== DEFAULTS.minReplicas,
-    REDIS_DURABLE: settings.isDurable,
-  };
-  for (const [name, isSet] of Object.entries(isChanged)) {
-    if (isSet) read.refuse(`${name} is set without REDIS_URL`);
+function readAuthorities(read: SettingReader): string | null {
+  const text = read.file(SETTINGS.REDIS_CA_FILE);
+  if (text !== null && !areCertificates(text)) {
+    // TLS would pass over what it cannot read, and trust nobody.
+    read.refuse('REDIS_CA_FILE names a file that does not hold certificates as PEM');
+  }
+  return text;
+}
+
+function areCertificates(text: string): boolean {
+  const blocks = text.match(/-----BEGIN [A-Z0-9 ]+-----[^-]*-----END [A-Z0-9 ]+-----/g) ?? [];
+  try {
+    return blocks.length > 0 && blocks.every((block) => new X509Certificate(block));
+  } catch {
+    return false;
   }
 }
 

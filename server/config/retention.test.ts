@@ -62,11 +62,12 @@ describe('the retention of workspaces', () => {
       acme: { seconds: 0, events: 1.5, bytes: '70000' },
     });
     expect(await faultsOf(text)).toEqual([
-      'RETENTION_FILE: entry 1 is not named like a workspace, or with one * in it',
-      'RETENTION_FILE: entry 2 is not named like a workspace, or with one * in it',
-      'RETENTION_FILE: entry 3 is not named like a workspace, or with one * in it',
+      'RETENTION_FILE: "two words" is no name of a workspace, nor one with one * in it',
+      'RETENTION_FILE: "a*b*" is no name of a workspace, nor one with one * in it',
+      'RETENTION_FILE: "" is no name of a workspace, nor one with one * in it',
       'RETENTION_FILE: list is not an object of seconds, events and bytes',
-      'RETENTION_FILE: misspelt may have the members seconds, events and bytes alone',
+      'RETENTION_FILE: misspelt: "second" is none of its members, seconds, events and bytes',
+      'RETENTION_FILE: misspelt: "constructor" is none of its members, seconds, events and bytes',
       'RETENTION_FILE: acme: seconds must be a whole number from 1 to 31536000',
       'RETENTION_FILE: acme: events must be a whole number from 1 to 100000000',
       'RETENTION_FILE: acme: bytes must be a whole number from 65536 to 1099511627776',
@@ -85,7 +86,21 @@ describe('the retention of workspaces', () => {
       '{"acme": {}, "acme": {}}',
       'RETENTION_FILE has the same name twice in an object',
     ],
-    ['too deep', '{"acme": {"seconds": {}}}', 'RETENTION_FILE is nested deeper than 2 levels'],
+    [
+      'an object for a number',
+      '{"acme": {"seconds": {}}}',
+      'RETENTION_FILE: acme: seconds must be a whole number from 1 to 31536000',
+    ],
+    [
+      'a name that steers a terminal, beside one that is a number',
+      '{"\\u001b[2J": {}, "7": {}}',
+      'RETENTION_FILE: "\\u001b[2J" is no name of a workspace, nor one with one * in it',
+    ],
+    [
+      'too deep',
+      `{"acme": ${'['.repeat(16)}${']'.repeat(16)}}`,
+      'RETENTION_FILE is nested deeper than 16 levels',
+    ],
     [
       'too much',
       JSON.stringify(Object.fromEntries(Array.from({ length: 1_001 }, (_, n) => [`w${n}`, {}]))),

@@ -1,5 +1,6 @@
 import { type JsonFault, parseJson } from '../json.js';
 import type { SettingReader } from './setting-reader.js';
+import { SETTINGS } from './settings.js';
 
 /** How long a workspace's history is kept; whichever bound is reached first trims the oldest events. */
 export interface Retention {
@@ -15,25 +16,23 @@ export interface RetentionRules {
   readonly workspaces: readonly { readonly pattern: string; readonly retention: Retention }[];
 }
 
-type Bound = readonly [least: number, most: number];
-const SECONDS: Bound = [1, 31_536_000];
-const EVENTS: Bound = [1, 100_000_000];
-const BYTES: Bound = [65_536, 1_099_511_627_776];
-/** Members of an entry of RETENTION_FILE. */
+/** Members of an entry of RETENTION_FILE, each with the setting whose bounds it has. */
 const MEMBERS = {
-  seconds: { name: 'maxAgeSeconds', bound: SECONDS },
-  events: { name: 'maxEvents', bound: EVENTS },
-  bytes: { name: 'maxBytes', bound: BYTES },
+  seconds: { name: 'maxAgeSeconds', setting: SETTINGS.RETENTION_SECONDS },
+  events: { name: 'maxEvents', setting: SETTINGS.RETENTION_EVENTS },
+  bytes: { name: 'maxBytes', setting: SETTINGS.RETENTION_BYTES },
 } as const;
 const MAX_ENTRIES = 1_000;
+/** More than any file needs, so that what is nested is told by its name. */
+const MAX_DEPTH = 16;
 
 export function readRetention(read: SettingReader): RetentionRules {
   const general: Retention = {
-    maxAgeSeconds: read.integer('RETENTION_SECONDS', 86_400, ...SECONDS),
-    maxEvents: read.integer('RETENTION_EVENTS', 100_000, ...EVENTS),
-    maxBytes: read.integer('RETENTION_BYTES', 268_435_456, ...BYTES),
+    maxAgeSeconds: read.value(SETTINGS.RETENTION_SECONDS),
+    maxEvents: read.value(SETTINGS.RETENTION_EVENTS),
+    maxBytes: read.value(SETTINGS.RETENTION_BYTES),
   };
-  const text = read.file('RETENTION_FILE');
+  const text = read.file(SETTINGS.RETENTION_FILE);
   return { default: general, workspaces: text === null ? [] : readEntries(read, text, general) };
 }
 
@@ -54,9 +53,9 @@ function readEntries(
     read.refuse(`RETENTION_FILE holds more than ${MAX_ENTRIES} entries`);
     return [];
   }
-  const rules = entries.map(([pattern, members], index) => ({
+  const rules = entries.map(([pattern, members]) => ({
     pattern,
-    retention: readEntry(read, `entry ${index + 1}`, pattern, members, general),
+    retention: readEntry(read, pattern, members, general),
   }));
   // JSON leaves the order of members open, and JavaScript puts numbers first; so names stand before patterns everywhere.
   const isName = ({ pattern }: { pattern: string }) => !pattern.includes('*');
@@ -65,7 +64,7 @@ function readEntries(
 
 function parse(read: SettingReader, text: string): unknown {
   try {
-    return parseJson(Buffer.from(text), { maxDepth: 2 });
+    return parseJson(Buffer.from(text), { maxDepth: MAX_DEPTH });
   } catch (error) {
     read.refuse(`RETENTION_FILE ${(error as JsonFault).message}`);
     return undefined;
@@ -74,13 +73,15 @@ function parse(read: SettingReader, text: string): unknown {
 
 function readEntry(
   read: SettingReader,
-  entry: string,
   pattern: string,
   members: unknown,
   general: Retention,
 ): Retention {
   if (pattern.length > 64 || !/^(?=.)[\w-]*\*?[\w-]*$/.test(pattern)) {
-    read.refuse(`RETENTION_FILE: ${entry} is not named like a workspace, or with one * in it`);
+    // Its place cannot be told: JavaScript does not keep the order of names that are numbers.
+    read.refuse(
+      `RETENTION_FILE: ${quoted(pattern)} is no name of a workspace, nor one with one * in it`,
+    );
     return general;
   }
   const where = `RETENTION_FILE: ${pattern}`;
@@ -91,11 +92,11 @@ function readEntry(
   const retention = { ...general };
   for (const [member, value] of Object.entries(members)) {
     if (!Object.hasOwn(MEMBERS, member)) {
-      read.refuse(`${where} may have the members seconds, events and bytes alone`);
+      read.refuse(`${where}: ${quoted(member)} is none of its members, seconds, events and bytes`);
       continue;
     }
-    const { name, bound } = MEMBERS[member as keyof typeof MEMBERS];
-    const [least, most] = bound;
+    const { name, setting } = MEMBERS[member as keyof typeof MEMBERS];
+    const { least, most } = setting;
     if (Number.isInteger(value) && Number(value) >= least && Number(value) <= most) {
       retention[name] = Number(value);
     } else {
@@ -103,6 +104,11 @@ function readEntry(
     }
   }
   return retention;
+}
+
+/** A name out of the file, as JSON has it: nothing in it steers a terminal. */
+function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, 64)).replace(/[^\x20-\x7e]/g, '?');
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

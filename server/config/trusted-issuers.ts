@@ -1,5 +1,9 @@
 import { deflateRawSync } from 'node:zlib';
-import { isSafeUrl, type SettingReader } from './setting-reader.js';
+import type { Setting } from './setting.js';
+import { isSafeUrl } from './setting-kinds.js';
+import type { SettingReader } from './setting-reader.js';
+import { EMBEDDED_ISSUER } from './settings/tokens.js';
+import { SETTINGS } from './settings.js';
 
 /** Where the keys of an issuer come from. */
 export type KeySource =
@@ -19,10 +23,6 @@ export interface TrustedIssuer {
   readonly keys: KeySource;
 }
 
-/** What the embedded issuer puts into `iss`, unless told otherwise. */
-export const EMBEDDED_ISSUER = 'urn:sluice:embedded';
-const EMBEDDED_AUDIENCE = 'sluice';
-
 const MAX_ISSUERS = 20;
 /** RFC 7518, section 3.2: a key of the same size as the hash output or larger MUST be used. */
 const MIN_SECRET_BYTES = 32;
@@ -32,8 +32,8 @@ const MAX_SECRET_BYTES = 4_096;
 
 /** Every issuer that is trusted, the embedded one last. */
 export function readTrustedIssuers(read: SettingReader): readonly TrustedIssuer[] {
-  const outside = read.isSet('TOKEN_ISSUERS') ? readList(read) : readSingle(read);
-  const isEmbedded = read.flag('ISSUER_ENABLED', outside.length === 0);
+  const outside = read.isSet(SETTINGS.TOKEN_ISSUERS) ? readList(read) : readSingle(read);
+  const isEmbedded = read.value(SETTINGS.ISSUER_ENABLED, String(outside.length === 0));
   if (!isEmbedded) {
     if (outside.length === 0) {
       read.refuse(
@@ -42,7 +42,7 @@ export function readTrustedIssuers(read: SettingReader): readonly TrustedIssuer[
     }
     return outside;
   }
-  if (read.isSet('JWT_SECRET')) {
+  if (read.isSet(SETTINGS.JWT_SECRET)) {
     read.refuse(
       'ISSUER_ENABLED is true beside JWT_SECRET: whoever knows the secret makes the tokens',
     );
@@ -50,8 +50,8 @@ export function readTrustedIssuers(read: SettingReader): readonly TrustedIssuer[
   const isAlone = outside.length === 0;
   const embedded: TrustedIssuer = {
     // Beside others it needs a name of its own: keys are never looked for under somebody else's.
-    issuer: isAlone ? read.text('TOKEN_ISSUER', EMBEDDED_ISSUER) : EMBEDDED_ISSUER,
-    audience: read.text('TOKEN_AUDIENCE', EMBEDDED_AUDIENCE),
+    issuer: isAlone ? read.value(SETTINGS.TOKEN_ISSUER) : EMBEDDED_ISSUER,
+    audience: read.value(SETTINGS.TOKEN_AUDIENCE),
     keys: { kind: 'embedded' },
   };
   if (outside.some(({ issuer }) => issuer === embedded.issuer)) {
@@ -62,21 +62,25 @@ export function readTrustedIssuers(read: SettingReader): readonly TrustedIssuer[
 
 /** The one issuer that TOKEN_ISSUER, TOKEN_AUDIENCE and one of JWKS_URI and JWT_SECRET describe; none: the embedded one. */
 function readSingle(read: SettingReader): TrustedIssuer[] {
-  const uri = read.url('JWKS_URI');
-  const hasUri = read.isSet('JWKS_URI');
-  const hasSecret = read.isSet('JWT_SECRET');
-  const issuer = read.text('TOKEN_ISSUER', '');
-  const audience = read.text('TOKEN_AUDIENCE', '');
+  const uri = read.value(SETTINGS.JWKS_URI);
+  const hasUri = read.isSet(SETTINGS.JWKS_URI);
+  const hasSecret = read.isSet(SETTINGS.JWT_SECRET);
+  const issuer = read.value(SETTINGS.TOKEN_ISSUER, '');
+  const audience = read.value(SETTINGS.TOKEN_AUDIENCE, '');
   if (hasUri && hasSecret) {
     read.refuse('JWT_SECRET is set beside JWKS_URI: tokens are verified by one or the other');
   }
   const isDiscovered =
-    !hasUri && !hasSecret && /^https?:/.test(issuer) && !read.flag('ISSUER_ENABLED', false);
+    !hasUri &&
+    !hasSecret &&
+    /^https?:/.test(issuer) &&
+    !read.value(SETTINGS.ISSUER_ENABLED, 'false');
   if (!hasUri && !hasSecret && !isDiscovered) return [];
 
   const cause = hasUri ? 'JWKS_URI is set' : hasSecret ? 'JWT_SECRET is set' : 'TOKEN_ISSUER is';
-  for (const name of ['TOKEN_ISSUER', 'TOKEN_AUDIENCE']) {
-    if (!read.isSet(name))
+  for (const setting of [SETTINGS.TOKEN_ISSUER, SETTINGS.TOKEN_AUDIENCE]) {
+    const { name } = setting;
+    if (!read.isSet(setting))
       read.refuse(`${name} must be set when ${cause}${isDiscovered ? ' an address' : ''}`);
   }
   if (isDiscovered && !isDiscoverable(issuer)) {
@@ -85,7 +89,7 @@ function readSingle(read: SettingReader): TrustedIssuer[] {
     );
   }
   const keys: KeySource = hasSecret
-    ? { kind: 'secret', secret: readSecret(read, 'JWT_SECRET') }
+    ? { kind: 'secret', secret: readSecret(read, SETTINGS.JWT_SECRET) }
     : hasUri
       ? { kind: 'jwks', uri: uri ?? '' }
       : { kind: 'discovery' };
@@ -93,8 +97,10 @@ function readSingle(read: SettingReader): TrustedIssuer[] {
 }
 
 /** A secret that cannot be guessed. */
-export function readSecret(read: SettingReader, name: string): string {
-  const secret = read.text(name, '');
+export function readSecret(read: SettingReader, setting: Setting<string>): string {
+  const { name } = setting;
+  const secret = read.value(setting);
+  if (read.isRefused(setting)) return secret;
   const bytes = Buffer.from(secret);
   if (/-----BEGIN |^\s*[{]|^ssh-/.test(secret)) {
     // A public key taken for a secret is known to everybody (RFC 8725, section 2.1).
@@ -113,11 +119,11 @@ export function readSecret(read: SettingReader, name: string): string {
 
 /** TOKEN_ISSUERS: `[{"issuer": "https://id.example", "audience": "sluice", "jwksUri": "https://id.example/jwks"}]` */
 function readList(read: SettingReader): TrustedIssuer[] {
-  for (const name of ['TOKEN_ISSUER', 'JWKS_URI', 'JWT_SECRET']) {
-    if (read.isSet(name))
-      read.refuse(`${name} is set beside TOKEN_ISSUERS: name all issuers there`);
+  for (const setting of [SETTINGS.TOKEN_ISSUER, SETTINGS.JWKS_URI, SETTINGS.JWT_SECRET]) {
+    if (read.isSet(setting))
+      read.refuse(`${setting.name} is set beside TOKEN_ISSUERS: name all issuers there`);
   }
-  const entries = parseList(read.text('TOKEN_ISSUERS', ''));
+  const entries = parseList(read.value(SETTINGS.TOKEN_ISSUERS));
   const issuers = (entries ?? []).map(readEntry);
   if (entries === null || entries.length === 0 || entries.length > MAX_ISSUERS) {
     read.refuse(`TOKEN_ISSUERS must be a JSON list of 1 to ${MAX_ISSUERS} issuers`);

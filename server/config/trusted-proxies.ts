@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { SettingReader } from './setting-reader.js';
+import { SETTINGS } from './settings.js';
 
 /**
  * Whose `X-Forwarded-For` is believed, as Express takes it: the number of proxies in front, or their addresses and
@@ -11,7 +12,7 @@ const NAMED_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
 const MAX_HOPS = 9;
 
 export function readTrustedProxies(read: SettingReader): TrustedProxies {
-  const items = read.list('TRUST_PROXY', []);
+  const items = read.value(SETTINGS.TRUST_PROXY);
   const [first = ''] = items;
   if (items.length === 1 && /^\d$/.test(first)) return Number(first);
   if (!items.every(isNetwork)) {

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { SETTING_GROUPS } from '../../server/config/settings.js';
 import { ConfigError, readConfig } from '../../server/config.js';
 import { codeOf, ROOT, readDocument, tableRows } from './markdown.js';
 
@@ -14,18 +15,22 @@ interface Setting {
 const PAGE = readDocument('docs/configuration.md');
 const NONE = '(none)';
 
-const SETTINGS: readonly Setting[] = tableRows(PAGE, 'settings').map(
-  ([name, , fallback = '', bounds = '']) => ({
+const SETTINGS: readonly Setting[] = SETTING_GROUPS.flatMap(({ id }) =>
+  tableRows(PAGE, `settings-${id}`).map(([name, , fallback = '', bounds = '']) => ({
     name: codeOf(name) ?? `not a name: ${name}`,
-    default: fallback === NONE ? '' : (codeOf(fallback) ?? `not a default: ${fallback}`),
+    default: fallback === NONE ? '' : (/^`([^`]+)`/.exec(fallback)?.[1] ?? `none: ${fallback}`),
     bounds,
-  }),
+  })),
 );
 const NUMBERS = SETTINGS.flatMap(({ name, bounds }) => {
-  const [, least, most, orNone = ''] = /^(\d+) to (\d+)(, or `none`)?$/.exec(bounds) ?? [];
+  const [, least, most, orNone = ''] =
+    /^(\d+) to (\d+)(, or `none`)?(?:; needs .*)?$/.exec(bounds) ?? [];
   if (least === undefined) return [];
   return [{ name, least: Number(least), most: Number(most), orNone: orNone.replaceAll('`', '') }];
 });
+const SECRETS = SETTING_GROUPS.flatMap(({ settings }) =>
+  settings.flatMap(({ name, isSecret }) => (isSecret ? [`${name}_FILE`] : [])),
+);
 /** The example's lines that set something, their mark taken off. */
 const EXAMPLE = readDocument('.env.example')
   .split('\n')
@@ -33,28 +38,8 @@ const EXAMPLE = readDocument('.env.example')
     const [, name, value] = /^# ([A-Z_]+)=(.*)$/.exec(line) ?? [];
     return name === undefined ? [] : [{ name, value: value ?? '' }];
   });
-
-/** The settings with which others may be read that are not read without them. */
-const PROVIDER = {
-  JWKS_URI: 'https://id.example/keys',
-  TOKEN_ISSUER: 'https://id.example/',
-  TOKEN_AUDIENCE: 'sluice',
-};
-
-/** The names that are looked up in the environment, whatever becomes of them. */
-function namesRead(): string[] {
-  const names = new Set<string>();
-  for (const env of [{}, PROVIDER]) {
-    const recorder: ProxyHandler<Record<string, string>> = {
-      get(target, name) {
-        names.add(String(name));
-        return Reflect.get(target, name);
-      },
-    };
-    readConfig(new Proxy<Record<string, string>>(env, recorder));
-  }
-  return [...names].sort();
-}
+/** What reads settings, apart from the tables that declare them. */
+const READERS = ['server/config.ts', ...sourcesIn('server/config')].map(readDocument).join('');
 
 const faultsOf = (env: Record<string, string>): readonly string[] => {
   try {
@@ -67,13 +52,38 @@ const faultsOf = (env: Record<string, string>): readonly string[] => {
 };
 
 /** What must be set for others to mean anything. */
-const besideOf = (name: string): Record<string, string> =>
-  name.startsWith('REDIS_') ? { REDIS_URL: 'redis://127.0.0.1' } : {};
+const NEEDED: Readonly<Record<string, string>> = {
+  REDIS_URL: 'redis://127.0.0.1',
+  AUTHZEN_URL: 'https://iam.example',
+  OPS_PORT: '9464',
+};
+const besideOf = (name: string): Record<string, string> => {
+  const { bounds = '' } = SETTINGS.find((setting) => setting.name === name) ?? {};
+  const needed = /; needs `(\w+)`$/.exec(bounds)?.[1];
+  return needed === undefined ? {} : { [needed]: NEEDED[needed] ?? '' };
+};
 
 describe('docs/configuration.md', () => {
-  it('names every setting that is read, and no other', () => {
-    const documented = SETTINGS.map(({ name }) => name);
-    expect([...documented].sort()).toEqual(namesRead());
+  it.each(SETTINGS)('tells of $name, which is read', ({ name }) => {
+    expect(READERS).toMatch(new RegExp(`\\bSETTINGS\\.${name}\\b`));
+  });
+
+  it('names every file that a secret can be in', () => {
+    expect(SECRETS).toHaveLength(4);
+    for (const name of SECRETS) expect(PAGE).toContain(`It may be in a file: \`${name}\`.`);
+  });
+
+  it('tells what each setting needs that has no effect by itself', () => {
+    const needing = SETTINGS.filter(({ name }) => Object.keys(besideOf(name)).length > 0);
+    expect(needing.length).toBeGreaterThan(8);
+    for (const { name } of needing) {
+      const [needed = ''] = Object.keys(besideOf(name));
+      const { least, most } = NUMBERS.find((number) => number.name === name) ?? {};
+      if (least === undefined) continue;
+      // At least one of the two is not the default.
+      const faults = [least, most].flatMap((value) => faultsOf({ [name]: `${value}` }));
+      expect(faults[0]).toBe(`${name} is set without ${needed}`);
+    }
   });
 
   it.each(SETTINGS)('tells the default of $name', ({ name, default: fallback }) => {
@@ -99,12 +109,8 @@ describe('docs/configuration.md', () => {
   });
 
   it('names every variable that the commands read by themselves', () => {
-    const folder = 'server/cli';
-    const sources = readdirSync(join(ROOT, folder)).filter(
-      (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
-    );
-    const read = sources.flatMap((name) =>
-      [...readDocument(`${folder}/${name}`).matchAll(/\benv(?:\.|\[')([A-Z_]+)/g)].map(
+    const read = sourcesIn('server/cli').flatMap((source) =>
+      [...readDocument(source).matchAll(/\benv(?:\.|\[')([A-Z_]+)/g)].map(
         ([, variable]) => variable,
       ),
     );
@@ -122,7 +128,10 @@ describe('.env.example', () => {
   it('holds every setting at its default', () => {
     const byName = <Item extends { name: string }>(items: readonly Item[]) =>
       [...items].sort((one, other) => (one.name < other.name ? -1 : 1));
-    const expected = SETTINGS.map(({ name, default: value }) => ({ name, value }));
+    const expected = [
+      ...SETTINGS.map(({ name, default: value }) => ({ name, value })),
+      ...SECRETS.map((name) => ({ name, value: '' })),
+    ];
     expect(byName(EXAMPLE)).toEqual(byName(expected));
   });
 
@@ -131,3 +140,10 @@ describe('.env.example', () => {
     expect(readConfig(env)).toEqual(readConfig({}));
   });
 });
+
+/** The sources of a folder and of those below it, without their tests. */
+function sourcesIn(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map((name) => `${folder}/${name}`);
+}

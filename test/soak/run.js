@@ -14,7 +14,7 @@ function findProgram(name) {
 }
 
 // As the set-up of the tests says it (test/support/global-setup.ts).
-process.env['SLUICE_TEST_TOOLS'] = JSON.stringify({
+process.env['TEST_TOOLS'] = JSON.stringify({
   'redis-server': findProgram('redis-server'),
   'redis-sentinel': findProgram('redis-sentinel'),
 });
