@@ -31,9 +31,9 @@ const config: Config = {
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   testTimeout: 20_000,
-  // Much of the time is waiting for processes. A worker that has grown is replaced: tests that watch what the garbage
+  // Much of the time is waiting for processes. (What drives a browser runs by itself, after the rest: `npm run tests`.) A worker that has grown is replaced: tests that watch what the garbage
   // collector takes would otherwise wait for it to go through what all the files before them have left.
-  maxWorkers: 2,
+  maxWorkers: 3,
   workerIdleMemoryLimit: '512MB',
 };
 

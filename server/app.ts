@@ -1,12 +1,20 @@
-import { type RequestListener, ServerResponse } from 'node:http';
+import {
+  createServer,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  ServerResponse,
+} from 'node:http';
 import express, { type Express, type Response } from 'express';
 import helmet from 'helmet';
 import type { Config } from './config.js';
 import { SluiceError } from './errors.js';
 import { createErrorHandler } from './http/error-handler.js';
+import { watchOutside } from './http/outside-requests.js';
 import { nameRequest } from './http/request-id.js';
 import { boundRequestLine } from './http/request-line.js';
 import { withPlainTarget } from './http/request-target.js';
+import { RequestWatch } from './http/request-watch.js';
 import type { Log } from './ops/log.js';
 import type { Refusals } from './ops/refusals.js';
 import type { Ending } from './ops/shutdown.js';
@@ -17,26 +25,29 @@ export interface AppParts {
   readonly ending?: Readonly<Ending>;
 }
 
+type AppConfig = Pick<Config, 'trustedProxies'> & Partial<Pick<Config, 'logsAddresses'>>;
+
 /** The service as an Express application. It never listens: that is for its caller. */
 export function createApp(
   routes: express.Router,
-  { trustedProxies }: Pick<Config, 'trustedProxies'>,
+  config: AppConfig,
   log: Log,
   { refusals, ending }: AppParts = {},
 ): Express {
   const app = express();
   if (ending !== undefined) app.response.writeHead = lastOnceEnding(ending);
-  app.set('trust proxy', trustedProxies);
+  app.set('trust proxy', config.trustedProxies);
   app.set('etag', false);
   app.disable('x-powered-by');
   app.set('query parser', false);
+  app.use(watchOf(config, log).handler);
   app.use(helmet());
   app.use(boundRequestLine);
   app.use(routes);
   app.use(nameRequest, () => {
     throw new SluiceError('NOT_FOUND');
   });
-  app.use(createErrorHandler(log, refusals));
+  app.use(createErrorHandler(refusals));
   return app;
 }
 
@@ -51,5 +62,21 @@ function lastOnceEnding(ending: Readonly<Ending>): Response['writeHead'] {
 
 /** The same for a server of its own: what Express must not see does not reach it. */
 export function createListener(...parts: Parameters<typeof createApp>): RequestListener {
-  return withPlainTarget(createApp(...parts));
+  const [, config, log] = parts;
+  return withPlainTarget(createApp(...parts), watchOf(config, log));
+}
+
+/** A server of its own, which tells of what reaches no listener too. */
+export function createService(
+  options: ServerOptions,
+  ...parts: Parameters<typeof createApp>
+): Server {
+  const [, config, log] = parts;
+  const server = createServer({ ...options, requireHostHeader: false }, createListener(...parts));
+  watchOutside(server, watchOf(config, log), log);
+  return server;
+}
+
+function watchOf({ logsAddresses = false }: AppConfig, log: Log): RequestWatch {
+  return new RequestWatch({ log, tellsAddress: logsAddresses });
 }

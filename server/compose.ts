@@ -1,61 +1,40 @@
-import { join } from 'node:path';
 import { Router } from 'express';
-import type { Config, KeySource } from './config.js';
-import { SluiceError } from './errors.js';
+import {
+  authzenOf,
+  issuerKeysOf,
+  openEventLog,
+  openIssuerOf,
+  openRedisOf,
+  openRevocations,
+  openSharedPlaces,
+  permissionCheckerOf,
+  type Substitutes,
+  sharedRevocationsOf,
+  streamTokenStoreOf,
+  tokenVerifierOf,
+} from './adapters.js';
+import type { Config } from './config.js';
 import { Admissions } from './gate/admission/admissions.js';
 import { CountedVerifier } from './gate/admission/counted-verifier.js';
-import { MemoryStreamTokenStore } from './gate/admission/memory-stream-token-store.js';
-import { RedisSharedPlaces } from './gate/admission/redis-shared-places.js';
-import { RedisStreamTokenStore } from './gate/admission/redis-stream-token-store.js';
 import { createStreamTokens } from './gate/admission/stream-tokens.js';
 import { WindowedFailedAttempts } from './gate/admission/windowed-failed-attempts.js';
 import { Gate } from './gate/gate.js';
-import { AuthzenPermissionChecker } from './gate/permission/authzen-permission-checker.js';
-import { CasbinPermissionChecker } from './gate/permission/casbin-permission-checker.js';
-import { claimsPermissionChecker } from './gate/permission/claims-permission-checker.js';
-import {
-  type DecidePermission,
-  functionPermissionChecker,
-} from './gate/permission/function-permission-checker.js';
-import type { PermissionChecker } from './gate/permission/permission-checker.js';
 import { Permissions } from './gate/permission/permissions.js';
-import { openLmdbRevocationStore } from './gate/revocation/lmdb-revocation-store.js';
-import { RedisRevocationStore } from './gate/revocation/redis-revocation-store.js';
-import { RevocationList } from './gate/revocation/revocation-list.js';
-import type { RevocationStore } from './gate/revocation/revocation-store.js';
-import { discoverJwks } from './gate/token/discover-jwks.js';
-import { fetchJwks } from './gate/token/fetch-jwks.js';
-import { JwksKeySet } from './gate/token/jwks-key-set.js';
-import { type IssuerKeys, JwtTokenVerifier } from './gate/token/jwt-token-verifier.js';
-import type { KeySet } from './gate/token/key-set.js';
-import { LocalKeySet } from './gate/token/local-key-set.js';
-import { SecretKeySet } from './gate/token/secret-key-set.js';
 import { createIssuerRoutes } from './http/issuer-routes.js';
 import { createRealtimeRoutes } from './http/realtime-routes.js';
 import { Hub } from './hub/hub.js';
-import { type ClientStore, openClientStore } from './issuer/client-store.js';
-import { type Issuer, type IssuerOptions, openIssuer } from './issuer/issuer.js';
-import { openIssuerDocuments } from './issuer-documents.js';
-import type { EventLog } from './log/event-log.js';
-import { openLmdbEventLog } from './log/lmdb-event-log.js';
 import { Publisher } from './log/publisher.js';
-import { RedisEventLog } from './log/redis-event-log.js';
-import { openAuditLog } from './ops/audit-log.js';
-import { describeError, type Log } from './ops/log.js';
+import { type AuditLog, openAuditLog } from './ops/audit-log.js';
+import { describeError } from './ops/describe-error.js';
+import type { Log } from './ops/log.js';
 import { OpenedParts } from './ops/opened-parts.js';
 import { Refusals } from './ops/refusals.js';
+import { StepTimes } from './ops/step-times.js';
+import { tracedSteps } from './ops/traced-steps.js';
 import type { Vitals } from './ops/vitals.js';
-import { openRedis } from './redis/open-redis.js';
-import type { Redis } from './redis/redis.js';
 
 /** How long the tokens of the embedded issuer live, where the rules for tokens allow it. */
 const TOKEN_LIFETIME_SECONDS = 900;
-
-/** What an application may put in the place of a part of the service. */
-export interface Substitutes {
-  /** Default: what the settings say. */
-  readonly permissionChecker?: PermissionChecker | DecidePermission | undefined;
-}
 
 /** The parts of a running service, put together. */
 export interface Service {
@@ -64,13 +43,14 @@ export interface Service {
   readonly publisher: Publisher;
   readonly refusals: Refusals;
   readonly vitals: Vitals;
+  readonly audit: AuditLog;
   /** Gives the places of its streams back, which are about to move to other nodes. Nobody is let in afterwards. */
   leave(): Promise<void>;
   /** Lets go of the data folder. */
   close(): Promise<void>;
 }
 
-/** The one place where adapters are chosen. @throws Error if the data folder cannot be used. */
+/** Puts the parts together. @throws Error if the data folder cannot be used. */
 export async function compose(
   config: Config,
   log: Log,
@@ -89,15 +69,14 @@ export async function compose(
   const permissions = new Permissions(checker, audit);
   // After the log, whose folder keeps other processes away from both.
   const revocations = await opened.add(openRevocations(config, sharedRevocations));
-  const streamTokens = createStreamTokens(
-    redis === null ? new MemoryStreamTokenStore() : new RedisStreamTokenStore(redis),
-  );
+  const streamTokens = createStreamTokens(streamTokenStoreOf(redis));
   const failedAttempts = new WindowedFailedAttempts({
     maxPerMinute: config.admission.maxFailedAttemptsPerMinute,
   });
   const issuers = issuerKeysOf(config, issuer, log);
-  const verifier = new JwtTokenVerifier(issuers, config.tokens);
-  const tokens = new CountedVerifier(verifier, failedAttempts);
+  const tokens = new CountedVerifier(tokenVerifierOf(config, issuers), failedAttempts);
+  const stepTimes = new StepTimes();
+  const steps = tracedSteps(stepTimes);
   const gate = new Gate({
     tokens,
     permissions,
@@ -105,25 +84,24 @@ export async function compose(
     streamTokens,
     queryTokens: config.queryTokens,
     clockToleranceSeconds: config.tokens.clockToleranceSeconds,
+    steps,
   });
-  const sharedPlaces =
-    redis === null
-      ? null
-      : await opened.add(RedisSharedPlaces.open({ redis, limits: config.admission }));
+  const sharedPlaces = await openSharedPlaces(config, redis, opened);
   const admissions = new Admissions({
     limits: config.admission,
     recheck: config.recheck,
     permissions,
     revocations,
     sharedPlaces,
+    steps,
     onFailure: (error) =>
       log.warn(
         { cause: describeError(error) },
         'the permission of open streams cannot be asked for',
       ),
   });
-  const hub = new Hub(eventLog, config.stream);
-  const publisher = new Publisher(eventLog, config.publish);
+  const hub = new Hub(eventLog, config.stream, config.metricsWorkspaces);
+  const publisher = new Publisher(eventLog, config.publish, config.metricsWorkspaces);
 
   const refusals = new Refusals();
   // Last, when all else is restored.
@@ -160,7 +138,6 @@ export async function compose(
         lifetimeSeconds: Math.min(TOKEN_LIFETIME_SECONDS, maxLifetimeSeconds),
         maxLifetimeSeconds,
         refusals,
-        log,
       }),
     );
   }
@@ -170,6 +147,7 @@ export async function compose(
     hub,
     publisher,
     refusals,
+    audit,
     vitals: {
       hub,
       eventLog,
@@ -177,6 +155,17 @@ export async function compose(
       redis,
       refusals: refusals.counts,
       areKeysKnown: () => issuers.some(({ keys }) => keys.isKnown()),
+      gate: {
+        steps: stepTimes,
+        issuers,
+        permissions,
+        authzen: authzenOf(config, checker),
+        admissions,
+        revocations,
+      },
+      maxStreams: config.admission.maxStreams,
+      log,
+      audit,
     },
     leave: async () => sharedPlaces?.close(),
     close: async () => {
@@ -185,121 +174,4 @@ export async function compose(
       await opened.close();
     },
   };
-}
-
-async function permissionCheckerOf(
-  { permissions: source }: Config,
-  { permissionChecker: own }: Substitutes,
-  opened: OpenedParts,
-  log: Log,
-): Promise<PermissionChecker> {
-  if (own !== undefined) return typeof own === 'function' ? functionPermissionChecker(own) : own;
-  switch (source.kind) {
-    case 'claims':
-      return claimsPermissionChecker;
-    case 'authzen':
-      return new AuthzenPermissionChecker(source);
-    case 'policy-file': {
-      const onFailure = (error: Error) =>
-        log.error({ cause: describeError(error) }, 'the policy file stands as it was before');
-      return opened.add(CasbinPermissionChecker.open({ path: source.path, onFailure }));
-    }
-  }
-}
-
-async function openRedisOf(
-  { redis: settings }: Config,
-  opened: OpenedParts,
-  log: Log,
-): Promise<Redis | null> {
-  if (settings === null) return null;
-  const onFailure = (error: unknown) => {
-    const reason = error instanceof SluiceError ? error.cause : error;
-    log.warn({ cause: describeError(reason) }, 'Redis cannot be reached');
-  };
-  const onWarning = (warning: string) => log.warn({}, warning);
-  return opened.add(openRedis({ settings, onFailure, onWarning }));
-}
-
-async function openEventLog(
-  { dataDir, retention, redis: settings }: Config,
-  redis: Redis | null,
-): Promise<EventLog> {
-  if (settings === null || redis === null) return openLmdbEventLog(join(dataDir, 'log'), retention);
-  return new RedisEventLog({ redis, retention, isDurable: settings.isDurable });
-}
-
-async function openIssuerOf(
-  config: Config,
-  redis: Redis | null,
-  opened: OpenedParts,
-  log: Log,
-): Promise<{ issuer: Issuer; clients: ClientStore } | null> {
-  if (config.issuer === null) return null;
-  const { issuer, audience, keySecret } = config.issuer;
-  const { dataDir } = config;
-  const { workspaceClaim } = config.tokens;
-  if (redis !== null && keySecret === null) {
-    log.warn(
-      {},
-      'whoever can read Redis can make tokens: set ISSUER_KEY_SECRET to encrypt the keys',
-    );
-  }
-  const onFailure = (error: unknown) =>
-    log.error({ cause: describeError(error) }, 'the keys of the issuer stay as they were before');
-  const { documents } = await opened.add(openIssuerDocuments(config, redis));
-  const options = { dataDir, documents, issuer, audience, workspaceClaim, onFailure };
-  return opened.add(openIssuing(options));
-}
-
-async function openIssuing(options: IssuerOptions) {
-  const [issuer, clients] = await Promise.all([openIssuer(options), openClientStore(options)]);
-  return { issuer, clients, close: () => {} };
-}
-
-function sharedRevocationsOf(redis: Redis, log: Log): RevocationStore {
-  const onFailure = (error: unknown) =>
-    log.error({ cause: describeError(error) }, 'what lies among the revocations in Redis is none');
-  return new RedisRevocationStore({ redis, onFailure });
-}
-
-async function openRevocations(
-  { dataDir, tokens }: Config,
-  shared: RevocationStore | null,
-): Promise<RevocationList> {
-  const store = shared ?? openLmdbRevocationStore(join(dataDir, 'revocations'));
-  return RevocationList.open(store, { tokens });
-}
-
-function issuerKeysOf({ tokens }: Config, embedded: Issuer | null, log: Log): IssuerKeys[] {
-  return tokens.trustedIssuers.map(({ issuer, audience, keys }) => ({
-    issuer,
-    audience,
-    algorithms: keys.kind === 'secret' ? ['HS256'] : tokens.algorithms,
-    keys: keySetOf(keys, issuer, embedded, log),
-  }));
-}
-
-function keySetOf(source: KeySource, issuer: string, embedded: Issuer | null, log: Log): KeySet {
-  switch (source.kind) {
-    case 'jwks':
-      return jwksKeySet(() => fetchJwks(source.uri), issuer, log);
-    case 'discovery':
-      return jwksKeySet(() => discoverJwks(issuer), issuer, log);
-    case 'secret':
-      return new SecretKeySet(source.secret);
-    case 'embedded':
-      if (embedded === null) throw new Error('the embedded issuer does not run');
-      return new LocalKeySet(() => embedded.jwks());
-  }
-}
-
-function jwksKeySet(fetch: () => Promise<{ keys: unknown }>, issuer: string, log: Log): KeySet {
-  const keys = new JwksKeySet({
-    fetch,
-    onFailure: (error) =>
-      log.warn({ issuer, cause: describeError(error) }, 'the keys of an issuer cannot be read'),
-  });
-  keys.prefetch();
-  return keys;
 }

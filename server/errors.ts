@@ -1,4 +1,4 @@
-import { SERVICE_ERROR_TITLES, type ServiceErrorCode } from '@sluice/protocol';
+import { SERVICE_ERROR_TITLES, SERVICE_ERRORS, type ServiceErrorCode } from '@sluice/protocol';
 
 /**
  * The one error that may leave a part of the service. `detail` is written for the caller: it never holds a token, a
@@ -25,6 +25,12 @@ export class SluiceError extends Error {
     this.retryAfterMs = options.retryAfterMs;
     this.challenge = options.challenge;
   }
+}
+
+/** Whether the service, or what it leans on, is at fault, and not who asks. */
+export function isOwnFault(code: ServiceErrorCode): boolean {
+  const { status } = SERVICE_ERRORS[code];
+  return status !== null && status >= 500;
 }
 
 /** A delay between half of `meanMs` and one and a half: those who were refused together do not come back together. */

@@ -3,7 +3,6 @@ import { filePrivateDocuments } from './issuer/file-private-documents.js';
 import { IssuerError } from './issuer/issuer-error.js';
 import type { PrivateDocuments } from './issuer/private-document.js';
 import { RedisPrivateDocuments } from './issuer/redis-private-documents.js';
-import { openRedis } from './redis/open-redis.js';
 import type { Redis } from './redis/redis.js';
 
 /** What the embedded issuer keeps, and how to let go of it. */
@@ -42,6 +41,7 @@ export async function openIssuerDocuments(
 }
 
 async function connect(settings: RedisSettings): Promise<Redis> {
+  const { openRedis } = await import('./redis/open-redis.js');
   try {
     // What cannot be reached later is told by the call that needs it.
     return await openRedis({ settings, onFailure: () => {} });

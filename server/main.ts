@@ -1,10 +1,13 @@
-import { createServer, type Server } from 'node:http';
+import './ops/quiet-libraries.js';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createListener } from './app.js';
+import { createService } from './app.js';
 import { compose, type Service } from './compose.js';
-import { type Config, localUrl, readConfig } from './config.js';
-import { createLog, type Log } from './ops/log.js';
-import { OpsServer } from './ops/ops-server.js';
+import { type Config, expectConfig, inspectConfig, localUrl, type OpsSettings } from './config.js';
+import { answerTo } from './ops/command-line.js';
+import { createLog, type ServiceLog } from './ops/log.js';
+import type { OpsServer } from './ops/ops-server.js';
+import { watchProcess } from './ops/process-faults.js';
 import { drain } from './ops/shutdown.js';
 import { welcome } from './ops/welcome.js';
 
@@ -21,26 +24,38 @@ const LAST_WRITES_MS = 5_000;
 const MAX_HEAD_BYTES = 80 * 1_024;
 
 async function start(): Promise<void> {
-  const config = readConfig(process.env);
+  // Node would write the first bytes of bodies, with secrets in them, to standard error, and nothing in the process can stop it.
+  if (process.env['NODE_DEBUG']) {
+    throw new Error('NODE_DEBUG must not be set: secrets would be written out');
+  }
+  const report = inspectConfig(process.env);
+  const config = expectConfig(report);
   const log = createLog(config.logLevel);
-  const service = await compose(config, log);
+  for (const warning of report.warnings) log.warn({}, warning);
+  watchProcess(log);
   try {
-    await serve(service, config, log);
+    const service = await compose(config, log);
+    try {
+      await serve(service, config, log);
+    } catch (error) {
+      // What is open would keep the process alive.
+      await service.close();
+      throw error;
+    }
   } catch (error) {
-    // What is open would keep the process alive.
-    await service.close();
+    await log.close();
     throw error;
   }
 }
 
-async function serve(service: Service, config: Config, log: Log): Promise<void> {
-  const ops = config.ops === null ? null : await OpsServer.open(service.vitals, config.ops);
+async function serve(service: Service, config: Config, log: ServiceLog): Promise<void> {
+  const ops = config.ops === null ? null : await openOps(service, config.ops);
   const { refusals } = service;
   const ending = { hasBegun: false };
-  const server = createServer(
-    { maxHeaderSize: MAX_HEAD_BYTES },
-    createListener(service.routes, config, log, { refusals, ending }),
-  );
+  const server = createService({ maxHeaderSize: MAX_HEAD_BYTES }, service.routes, config, log, {
+    refusals,
+    ending,
+  });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   try {
     const port = await listen(server, config);
@@ -50,17 +65,29 @@ async function serve(service: Service, config: Config, log: Log): Promise<void> 
     ops?.close();
     throw error;
   }
+  // Whoever rotates logs moves the file away first. A terminal that closes ends the service where there is no such file.
+  if (isFile(config.auditLog)) process.on('SIGHUP', () => service.audit.reopen());
   onFirstSignal(async () => {
     ending.hasBegun = true;
     ops?.enter('draining');
+    const startedAt = performance.now();
     log.info({ streams: service.hub.size }, 'going down');
     void service.leave();
     // The port for operators answers to the very end.
     await drain(server, service.hub, { windowMs: config.drainMs, canMove: config.redis !== null });
     setTimeout(() => process.exit(1), LAST_WRITES_MS);
+    const durationMs = Math.round(performance.now() - startedAt);
+    log.info({ durationMs, streams: service.hub.size }, 'ended');
     await service.close();
+    await log.close();
     process.exit(0);
   });
+}
+
+async function openOps({ vitals }: Service, settings: OpsSettings): Promise<OpsServer> {
+  // Loaded where it is wanted: what writes metrics is large.
+  const { OpsServer } = await import('./ops/ops-server.js');
+  return OpsServer.open(vitals, settings);
 }
 
 function listen(server: Server, { host, port }: Config): Promise<number> {
@@ -78,6 +105,10 @@ function listen(server: Server, { host, port }: Config): Promise<number> {
   });
 }
 
+function isFile(auditLog: string): boolean {
+  return auditLog !== 'off' && auditLog !== 'stderr';
+}
+
 function onFirstSignal(end: () => Promise<void>): void {
   let isEnding = false;
   const onSignal = () => {
@@ -89,7 +120,17 @@ function onFirstSignal(end: () => Promise<void>): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
 }
 
-start().catch((error: unknown) => {
-  process.stderr.write(`sluice: ${error instanceof Error ? error.message : 'could not start'}\n`);
-  process.exitCode = 1;
-});
+// Whoever reads no further (| head) does not end the service.
+process.stdout.on('error', () => {});
+
+const answer = answerTo(process.argv.slice(2));
+if (answer !== null) {
+  process.stdout.write(answer.stdout);
+  process.stderr.write(answer.stderr);
+  process.exitCode = answer.exitCode;
+} else {
+  start().catch((error: unknown) => {
+    process.stderr.write(`sluice: ${error instanceof Error ? error.message : 'could not start'}\n`);
+    process.exitCode = 1;
+  });
+}

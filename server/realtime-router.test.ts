@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +16,12 @@ import {
 } from '../test/support/test-service.js';
 import { readConfig } from './config.js';
 import type { PermissionQuestion } from './gate/permission/permission-checker.js';
-import { ConfigError, createRealtimeRouter, type RealtimeRouter } from './index.js';
+import {
+  ConfigError,
+  createRealtimeRouter,
+  createTokenIssuer,
+  type RealtimeRouter,
+} from './index.js';
 
 const NO_CHECKER = '"permissionChecker" must be a function, or an object with "check"';
 const EVENT = { topic: 'orders', type: 'order.created', data: { n: 1 } };
@@ -112,6 +118,72 @@ describe('the realtime router', () => {
       expect(await stream.next('message')).toMatchObject({ id: cursor, data: { ...EVENT, id } });
     }
   });
+
+  it('tells its metrics to whoever has it, and nothing of the process that is not its own', async () => {
+    settings = { ...settings, METRICS_WORKSPACES: 'acme' };
+    const realtime = router({ log: new RecordedLog() });
+    await realtime.publish('acme', [EVENT]);
+    const [text, again] = await Promise.all([realtime.metrics(), realtime.metrics()]);
+    expect(again).toBe(text);
+    expect(text).toMatch(/^sluice_events_published_total 1$/m);
+    expect(text).toMatch(/^sluice_workspace_events_published_total\{workspace="acme"\} 1$/m);
+    expect(text).toMatch(/^sluice_ready 1$/m);
+    expect(text).not.toMatch(/^(process_|nodejs_|sluice_event_loop)/m);
+    // Its log is the application's, which does not count its lines.
+    expect(text).not.toContain('log_lines_lost_total{log="log"}');
+    await realtime.close();
+    expect(await realtime.metrics()).toMatch(/^sluice_ready 0$/m);
+  });
+
+  it('tells no metrics where its folder cannot be opened', async () => {
+    const realtime = router({
+      settings: { ...settings, DATA_DIR: '/dev/null' },
+      log: new RecordedLog(),
+    });
+    await expect(realtime.metrics()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('makes as many series of thousands of workspaces, subjects and topics as of none', async () => {
+    const realtime = router({ settings: { ...settings, METRICS_WORKSPACES: 'listed' } });
+    const server = await serve(applicationWith(realtime));
+    const issuer = createTokenIssuer({ settings });
+    const seriesOf = (text: string) => text.split('\n').filter((line) => /^sluice_/.test(line));
+    const before = seriesOf(await realtime.metrics());
+    const names = Array.from(
+      { length: 2_000 },
+      (_, n) => `name-${n}-${randomBytes(4).toString('hex')}`,
+    );
+    await Promise.all(
+      names.map((name) => realtime.publish(name, [{ topic: name, type: name, data: { name } }])),
+    );
+    for (let from = 0; from < 100; from += 50) {
+      await Promise.all(
+        names.slice(from, from + 50).map(async (name) => {
+          const { token } = await issuer.generateTokenResponse({
+            clientId: name,
+            subject: name,
+            permissions: ['subscribe'],
+            workspace: name,
+          });
+          using stream = await RawStream.open({
+            port: server.port,
+            path: `/realtime/workspace/${name}/events?topics=${name}&types=${name}`,
+            headers: [['Authorization', `Bearer ${token}`]],
+          });
+          await stream.next('stream.connected');
+          const elsewhere = `http://127.0.0.1:${server.port}/realtime/workspace/x${name}/events`;
+          const { status } = await fetch(`${elsewhere}?access_token=${token}`);
+          expect(status).toBe(403);
+        }),
+      );
+    }
+    const text = await realtime.metrics();
+    expect(text).toMatch(/^sluice_events_published_total 2000$/m);
+    expect(text).toMatch(/^sluice_streams_opened_total 100$/m);
+    const nameOf = (line: string) => line.slice(0, line.lastIndexOf(' '));
+    expect(seriesOf(text).map(nameOf)).toEqual(before.map(nameOf));
+    expect(text).not.toContain('name-');
+  }, 30_000);
 
   it('refuses what code publishes wrongly, and names the event', async () => {
     const realtime = router();

@@ -1,19 +1,22 @@
 import { type NextFunction, type Request, type Response, Router } from 'express';
 import { compose, type Service } from './compose.js';
-import { type Config, readConfig } from './config.js';
+import { type Config, readGivenConfig } from './config.js';
 import { SluiceError, spreadRetryMs } from './errors.js';
 import type { DecidePermission } from './gate/permission/function-permission-checker.js';
 import type { PermissionChecker } from './gate/permission/permission-checker.js';
 import { createErrorHandler } from './http/error-handler.js';
 import { ISSUER_PATHS } from './http/issuer-routes.js';
 import { nameRequest } from './http/request-id.js';
+import { RequestWatch } from './http/request-watch.js';
 import type { Published } from './log/publisher.js';
+import { describeError } from './ops/describe-error.js';
 import { createLog, type Log } from './ops/log.js';
+import type { Metrics } from './ops/metrics/metrics.js';
 
 export interface RealtimeRouterOptions {
   /**
    * Settings by the names of docs/configuration.md, such as `{ TOKEN_ISSUER, TOKEN_AUDIENCE, DATA_DIR }`.
-   * `process.env` will do. HOST, PORT, OPS_HOST, OPS_PORT, LOG_LEVEL, DRAIN_MS and TRUST_PROXY have no effect here:
+   * `process.env` will do; any other name that is no setting is refused. HOST, PORT, OPS_HOST, OPS_PORT, LOG_LEVEL, DRAIN_MS and TRUST_PROXY have no effect here:
    * listening, and whom Express trusts, is the application's. AUDIT_LOG is `off` here unless it is set.
    */
   readonly settings: Readonly<Record<string, string | undefined>>;
@@ -35,6 +38,12 @@ export interface RealtimeRouter extends Router {
    * @throws SluiceError INVALID_REQUEST or PAYLOAD_TOO_LARGE naming the event's index, UNAVAILABLE.
    */
   publish(workspace: string, events: readonly unknown[]): Promise<Published>;
+  /**
+   * What Sluice counts and holds, in the text format of Prometheus (`text/plain; version=0.0.4; charset=utf-8`). Who may read
+   * it is the application's to say. What is of the whole process (`process_*`, `nodejs_*`, the event loop) is not in it.
+   * @throws SluiceError UNAVAILABLE
+   */
+  metrics(): Promise<string>;
   /** Sends the streams away, and lets go of the data folder. */
   close(): Promise<void>;
 }
@@ -47,34 +56,51 @@ export function createRealtimeRouter(options: RealtimeRouterOptions): RealtimeRo
   if (options?.settings === undefined) throw new TypeError('"settings" must be given');
   const log = options.log ?? createLog('error');
   const { permissionChecker } = options;
-  const config = readConfig(withQuietAudit(options.settings));
+  const config = readGivenConfig(withinApplication(options.settings));
   checkPermissionChecker(permissionChecker, config);
   const service = compose(config, log, { permissionChecker });
   const ready = service.then(() => {});
   // Whoever does not wait for `ready` is told by the answers to their requests, not by the end of the process.
   ready.catch((error: Error) =>
-    log.error({ cause: error.message }, 'the service cannot be opened'),
+    log.error({ cause: describeError(error) }, 'the service cannot be opened'),
   );
 
+  const watch = new RequestWatch({ log, tellsAddress: config.logsAddresses });
   const router = Router({ caseSensitive: true, strict: true });
   router.use((request: Request, response: Response, next: NextFunction) => {
     if (!isOurs(request.path, config)) {
       next();
       return;
     }
-    service.then(
-      ({ routes }) => routes(request, response, next),
-      (cause: unknown) => nameRequest(request, response, () => next(unavailable(cause))),
-    );
+    watch.handler(request, response, () => {
+      service.then(
+        ({ routes }) => routes(request, response, next),
+        (cause: unknown) => nameRequest(request, response, () => next(unavailable(cause))),
+      );
+    });
   });
-  router.use(createErrorHandler(log));
+  router.use(createErrorHandler());
+  let isClosing = false;
+  const openMetrics = async (): Promise<Metrics> => {
+    const { vitals } = await service.catch(cannotServe);
+    // Loaded when it is wanted: what writes metrics is large.
+    const { Metrics } = await import('./ops/metrics/metrics.js');
+    const phase = () => (isClosing ? 'draining' : 'serving');
+    return new Metrics({ vitals, eventLoop: null, phase });
+  };
+  let metrics: Promise<Metrics> | null = null;
   return Object.assign(router, {
     ready,
     publish: async (workspace: string, events: readonly unknown[]) => {
       const { publisher } = await service.catch(cannotServe);
       return publisher.publish(workspace, publisher.read(workspace, events, 'short'));
     },
+    metrics: async () => {
+      metrics ??= openMetrics();
+      return (await metrics).text();
+    },
     close: async () => {
+      isClosing = true;
       // Where the folder could not be opened, there is nothing to close.
       const opened = await service.catch(() => null);
       if (opened !== null) await close(opened);
@@ -95,9 +121,9 @@ function checkPermissionChecker(
   }
 }
 
-/** Standard error is the application's own. */
-function withQuietAudit(settings: RealtimeRouterOptions['settings']) {
-  return { ...settings, AUDIT_LOG: settings['AUDIT_LOG']?.trim() || 'off' };
+/** Standard error is the application's own; its metrics can be asked for without a port. */
+function withinApplication(settings: RealtimeRouterOptions['settings']) {
+  return { ...settings, AUDIT_LOG: settings['AUDIT_LOG']?.trim() || 'off', OPS_PORT: '0' };
 }
 
 function cannotServe(cause: unknown): never {

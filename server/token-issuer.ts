@@ -1,5 +1,5 @@
 import { createSecretKey } from 'node:crypto';
-import { type Config, type EmbeddedIssuer, readConfig, type TrustedIssuer } from './config.js';
+import { type Config, type EmbeddedIssuer, readGivenConfig, type TrustedIssuer } from './config.js';
 import { SluiceError, spreadRetryMs } from './errors.js';
 import { permissionOf } from './gate/permission/permission-name.js';
 import {
@@ -66,7 +66,7 @@ const DEFAULT_LIFETIME_SECONDS = 900;
  */
 export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
   if (options?.settings === undefined) throw new TypeError('"settings" must be given');
-  const config = readConfig(options.settings);
+  const config = readGivenConfig(options.settings);
   const { maxLifetimeSeconds } = config.tokens;
   const open = signerOf(config);
   let signing: Promise<Signer> | null = null;

@@ -1,3 +1,5 @@
+// Longer than other files: one machine of states, whose steps all set the same few fields. In two files they would share them.
+
 import type { StreamConnected } from '@sluice/protocol';
 import { pause, untilAborted } from '../abort-scope.js';
 import { RealtimeError, withRetry } from '../errors.js';

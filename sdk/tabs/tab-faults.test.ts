@@ -72,7 +72,7 @@ describe('tabs that share a stream which goes wrong', () => {
 
   it('resume behind what a heartbeat alone has told', async () => {
     const [first, second] = await openTwo();
-    const told = (): boolean => JSON.stringify(tabs.messages).includes(cursorAt(7));
+    const told = (): boolean => JSON.stringify(tabs.heard).includes(cursorAt(7));
     // How far a stream has come is told with the next sign of life.
     while (!told()) {
       lines[0]?.write(frames.heartbeat(7));

@@ -19,8 +19,6 @@ const ACTIONS = new Map<string, Action>([
 ]);
 
 export const clientsCommand: Command = {
-  name: 'clients',
-  summary: 'add, list and remove the service accounts of the embedded issuer',
   usage: `Usage: sluice clients add --id <id> --workspace <name> --permissions <list>
        sluice clients list
        sluice clients remove --id <id>

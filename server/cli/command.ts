@@ -11,12 +11,13 @@ export interface CommandContext {
 }
 
 export interface Command {
-  readonly name: string;
-  /** One line for the list of commands. */
-  readonly summary: string;
   readonly usage: string;
-  /** Runs to its end. A fault is thrown: UsageError, CommandFailure, or an error of the service's own. */
-  run(args: readonly string[], context: CommandContext): Promise<void>;
+  /**
+   * Runs to its end, and may give the exit code, 0 otherwise. A fault is thrown: UsageError, CommandFailure, or an error
+   * of the service's own.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: most commands have nothing to return
+  run(args: readonly string[], context: CommandContext): Promise<number | void>;
 }
 
 /** The command line cannot stand. Exit code 2. */
@@ -35,7 +36,12 @@ export class CommandFailure extends Error {
   }
 }
 
-/** Says one line to the user. Texts that came over the network must not steer a terminal. */
+/** Says one line to the user. */
 export function say({ stderr }: CommandContext, text: string): void {
-  stderr.write(`sluice: ${text.replace(/[\p{Cc}\p{Bidi_Control}]+/gu, ' ').trim()}\n`);
+  stderr.write(`sluice: ${onOneLine(text).trim()}\n`);
+}
+
+/** Texts that came from elsewhere must not steer a terminal. */
+export function onOneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]+/gu, ' ');
 }

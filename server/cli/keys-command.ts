@@ -7,8 +7,6 @@ const DEFAULT_SIGNS_IN_SECONDS = 60;
 const MAX_SIGNS_IN_SECONDS = 2_592_000;
 
 export const keysCommand: Command = {
-  name: 'keys',
-  summary: 'rotate, list and retire the signing keys of the embedded issuer',
   usage: `Usage: sluice keys list
        sluice keys rotate [--signs-in <seconds>]
        sluice keys retire [--kid <kid>] [--even-if-tokens-live]

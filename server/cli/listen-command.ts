@@ -15,8 +15,6 @@ const MAX_WAIT_MS = 300_000;
 const OPTIONS = ['workspace', 'topics', 'types', 'url', 'from', 'count', 'token-file'] as const;
 
 export const listenCommand: Command = {
-  name: 'listen',
-  summary: 'print the events of a workspace as they happen',
   usage: `Usage: sluice listen --workspace <name> [options]
 
 Prints each event as one line of JSON on stdout, and what happens to the stream on stderr.
@@ -28,8 +26,8 @@ A lost connection is made anew, and goes on where it was. Ctrl-C ends it.
   --from <cursor>      begin behind this cursor instead of with what happens now
   --count <n>          end after n events
   --url <url>          the service; default SLUICE_URL or http://127.0.0.1:3000
-  --token-file <file>  the file that holds the access token; default SLUICE_TOKEN.
-                       It is read anew for each connection
+  --token-file <file>  the file that holds the access token; default SLUICE_TOKEN_FILE,
+                       or SLUICE_TOKEN. It is read anew for each connection
 `,
 
   async run(args, context) {

@@ -32,8 +32,6 @@ export interface PublishCommandOptions {
 export function createPublishCommand(options: PublishCommandOptions = {}): Command {
   const { deadlineMs = 10_000 } = options;
   return {
-    name: 'publish',
-    summary: 'publish one event',
     usage: `Usage: sluice publish --workspace <name> --topic <name> --type <name> [options]
 
 Publishes one event and prints its cursor on stdout.
@@ -46,7 +44,8 @@ Publishes one event and prints its cursor on stdout.
   --subject <text>         what of the topic it is about
   --idempotency-key <key>  a second publish with the same key changes nothing
   --url <url>              the service; default SLUICE_URL or http://127.0.0.1:3000
-  --token-file <file>      the file that holds the access token; default SLUICE_TOKEN
+  --token-file <file>      the file that holds the access token; default SLUICE_TOKEN_FILE,
+                           or SLUICE_TOKEN
 
   sluice publish --workspace acme --topic orders --type order.created --data '{"n":1}'
 `,

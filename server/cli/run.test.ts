@@ -206,7 +206,7 @@ describe('sluice clients', () => {
     const added = await sluice([...ADD, 'realtime:publish']);
     expect(added).toMatchObject({ code: 0 });
     const [, secret = ''] =
-      /^client_id=backend\nclient_secret=([\w-]{43})\n$/.exec(added.stdout) ?? [];
+      /^client_id=backend\nclient_secret=(scs_[\w-]{43})\n$/.exec(added.stdout) ?? [];
     const clients = await openClientStore({ dataDir });
     expect(await clients.authenticate('backend', secret)).toMatchObject({ id: 'backend' });
 
@@ -232,7 +232,8 @@ describe('sluice clients', () => {
     const added = await sluice(['clients', 'add-secret', '--id', 'backend']);
     expect(added.code).toBe(0);
     const [, id = '', secret = ''] =
-      /^client_id=backend\nsecret_id=(\w+)\nclient_secret=([\w-]{43})\n$/.exec(added.stdout) ?? [];
+      /^client_id=backend\nsecret_id=(\w+)\nclient_secret=(scs_[\w-]{43})\n$/.exec(added.stdout) ??
+      [];
     const clients = await openClientStore({ dataDir });
     expect(await clients.authenticate('backend', secret)).not.toBeNull();
     expect(await sluice(['clients', 'add-secret', '--id', 'backend'])).toMatchObject({

@@ -1,20 +1,58 @@
 import { ConfigError } from '../config.js';
 import { SluiceError } from '../errors.js';
 import { IssuerError } from '../issuer/issuer-error.js';
-import { clientsCommand } from './clients-command.js';
 import { type Command, type CommandContext, CommandFailure, say, UsageError } from './command.js';
-import { keysCommand } from './keys-command.js';
-import { listenCommand } from './listen-command.js';
-import { publishCommand } from './publish-command.js';
-import { tokenCommand } from './token-command.js';
 import { VERSION } from './version.js';
 
-const COMMANDS: readonly Command[] = [
-  tokenCommand,
-  listenCommand,
-  publishCommand,
-  clientsCommand,
-  keysCommand,
+interface Entry {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** Loaded when it is called: a filter need not wait for what an issuer needs. */
+  load(): Promise<Command>;
+}
+
+const COMMANDS: readonly Entry[] = [
+  {
+    name: 'token',
+    summary: 'make an access token with the keys of the embedded issuer',
+    load: async () => (await import('./token-command.js')).tokenCommand,
+  },
+  {
+    name: 'listen',
+    summary: 'print the events of a workspace as they happen',
+    load: async () => (await import('./listen-command.js')).listenCommand,
+  },
+  {
+    name: 'publish',
+    summary: 'publish one event',
+    load: async () => (await import('./publish-command.js')).publishCommand,
+  },
+  {
+    name: 'doctor',
+    summary: 'find what is wrong between a client and the service',
+    load: async () => (await import('./doctor-command.js')).doctorCommand,
+  },
+  {
+    name: 'scrub',
+    summary: 'take tokens and client secrets out of logs',
+    load: async () => (await import('./scrub-command.js')).scrubCommand,
+  },
+  {
+    name: 'clients',
+    summary: 'add, list and remove the service accounts of the embedded issuer',
+    load: async () => (await import('./clients-command.js')).clientsCommand,
+  },
+  {
+    name: 'keys',
+    summary: 'rotate, list and retire the signing keys of the embedded issuer',
+    load: async () => (await import('./keys-command.js')).keysCommand,
+  },
+  {
+    name: 'config',
+    summary: 'check the settings of the service without starting it',
+    load: async () => (await import('./config-command.js')).configCommand,
+  },
 ];
 
 const USAGE = `Usage: sluice <command> [options]
@@ -37,22 +75,22 @@ export async function run(args: readonly string[], context: CommandContext): Pro
     context.stdout.write(`${VERSION}\n`);
     return 0;
   }
-  const command = COMMANDS.find((candidate) => candidate.name === name);
-  if (command === undefined) {
+  const entry = COMMANDS.find((candidate) => candidate.name === name);
+  if (entry === undefined) {
     const fault = name === undefined ? 'no command was given' : `there is no command "${name}"`;
     say(context, `${fault}; see sluice --help`);
     return 2;
   }
+  const command = await entry.load();
   if (rest.some(isHelp)) {
     context.stdout.write(command.usage);
     return 0;
   }
   try {
-    await command.run(rest, context);
-    return 0;
+    return (await command.run(rest, context)) ?? 0;
   } catch (error) {
     if (error instanceof UsageError) {
-      say(context, `${error.message}; see sluice ${command.name} --help`);
+      say(context, `${error.message}; see sluice ${entry.name} --help`);
       return 2;
     }
     say(context, describe(error));

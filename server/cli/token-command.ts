@@ -9,8 +9,6 @@ const MAX_LIFETIME_SECONDS = 86_400;
 const OPTIONS = ['workspace', 'subject', 'permissions', 'expires-in'] as const;
 
 export const tokenCommand: Command = {
-  name: 'token',
-  summary: 'make an access token with the keys of the embedded issuer',
   usage: `Usage: sluice token --workspace <name> --subject <name> --permissions <list> [options]
 
 Makes an access token with the keys in DATA_DIR, or where REDIS_URL is set in Redis, and prints

@@ -6,6 +6,8 @@ export interface AuditedPrincipal {
   readonly issuer: string;
   readonly clientId: string | null;
   readonly tokenId: string | null;
+  /** What the token is called in logs. */
+  readonly tokenHash?: string;
 }
 
 export function auditedPrincipal({
@@ -13,8 +15,9 @@ export function auditedPrincipal({
   issuer,
   clientId,
   tokenId,
+  tokenHash,
 }: AuditedPrincipal): AuditedPrincipal {
-  return { subject, issuer, clientId, tokenId };
+  return { subject, issuer, clientId, tokenId, ...(tokenHash !== undefined && { tokenHash }) };
 }
 
 /** What the permission checker was asked, and what came of it. */

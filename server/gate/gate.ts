@@ -7,6 +7,7 @@ import type { PermissionQuestion } from './permission/permission-checker.js';
 import type { Permissions } from './permission/permissions.js';
 import type { Principal } from './principal.js';
 import type { Revocations } from './revocation/revocations.js';
+import type { StepWatch } from './step-watch.js';
 import { type FoundToken, findToken, type TokenCarrier } from './token/find-token.js';
 
 /** What the gate looks at of a request. */
@@ -27,6 +28,7 @@ export interface GateParts {
   readonly streamTokens: StreamTokens;
   readonly queryTokens: QueryTokenRules;
   readonly clockToleranceSeconds: number;
+  readonly steps: StepWatch;
 }
 
 /** The way in, for everything that is asked of a workspace: every step ends in the next one or in one typed error. */
@@ -39,23 +41,13 @@ export class Gate {
    * @throws SluiceError MISSING_TOKEN, INVALID_REQUEST, INVALID_TOKEN, TOKEN_EXPIRED, WORKSPACE_MISMATCH,
    *   RATE_LIMIT_EXCEEDED, AUTH_ERROR
    */
-  async identify(
+  identify(
     request: GateRequest,
     options: { redeemsStreamToken?: boolean } = {},
   ): Promise<Principal> {
-    const { workspace } = request;
-    if (!isWorkspace(workspace)) {
-      throw new SluiceError(
-        'INVALID_REQUEST',
-        'The workspace is not a name of 1 to 64 letters, digits, "_" and "-".',
-      );
-    }
-    const found = findToken(request);
-    const { revocations } = this.parts;
-    const principal = await this.principalOf(found, request, options.redeemsStreamToken === true);
-    if (!principal.workspaces.includes(workspace)) throw new SluiceError('WORKSPACE_MISMATCH');
-    revocations.check(principal, workspace);
-    return principal;
+    return this.parts.steps.watch('token', () =>
+      this.principalIn(request, options.redeemsStreamToken === true),
+    );
   }
 
   /**
@@ -76,7 +68,24 @@ export class Gate {
    * @throws SluiceError FORBIDDEN, AUTH_ERROR
    */
   permit(question: PermissionQuestion): Promise<readonly string[] | null> {
-    return this.parts.permissions.permit(question);
+    const { permissions, steps } = this.parts;
+    return steps.watch('permission', () => permissions.permit(question));
+  }
+
+  private async principalIn(request: GateRequest, redeemsStreamToken: boolean): Promise<Principal> {
+    const { workspace } = request;
+    if (!isWorkspace(workspace)) {
+      throw new SluiceError(
+        'INVALID_REQUEST',
+        'The workspace is not a name of 1 to 64 letters, digits, "_" and "-".',
+      );
+    }
+    const found = findToken(request);
+    const { revocations } = this.parts;
+    const principal = await this.principalOf(found, request, redeemsStreamToken);
+    if (!principal.workspaces.includes(workspace)) throw new SluiceError('WORKSPACE_MISMATCH');
+    revocations.check(principal, workspace);
+    return principal;
   }
 
   private async principalOf(

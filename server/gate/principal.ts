@@ -13,6 +13,8 @@ export interface Principal {
   readonly workspaces: readonly string[];
   /** `exp`, in seconds since 1970. */
   readonly expiresAt: number;
+  /** What its token is called in logs; without it, the principal was not read from a token. */
+  readonly tokenHash?: string;
   /** All claims of the token, frozen. */
   readonly claims: Readonly<Record<string, unknown>>;
 }

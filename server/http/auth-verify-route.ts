@@ -8,6 +8,7 @@ import { findToken, MAX_TOKEN_LENGTH } from '../gate/token/find-token.js';
 import { membersOf } from './auth-body.js';
 import { createJsonBodyReader, type JsonBodyReader } from './json-body.js';
 import { addressOf, queryOf } from './request.js';
+import { recordOf } from './request-watch.js';
 
 /** A token of the greatest length, and its name. */
 const MAX_BODY_BYTES = MAX_TOKEN_LENGTH + 1_024;
@@ -24,6 +25,7 @@ export function createAuthVerifyRoute({ tokens, revocations }: AuthVerifyParts) 
   return async (request: Request, response: Response): Promise<void> => {
     const token = await readToken(request, response, readBody);
     const principal = await tokens.verify(token, addressOf(request));
+    recordOf(response)?.identified(principal);
     checkRevocations(principal, revocations);
     const { claims, expiresAt } = principal;
     response

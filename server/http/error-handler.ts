@@ -1,9 +1,8 @@
 import type { NextFunction, Request, Response } from 'express';
 import { SluiceError } from '../errors.js';
-import { describeError, type Log } from '../ops/log.js';
 import type { Refusals } from '../ops/refusals.js';
 import { sendProblem } from './problem.js';
-import { requestIdOf } from './request-id.js';
+import { recordOf } from './request-watch.js';
 
 /** Any error as one that may be shown: what is not known is INTERNAL_ERROR, and keeps its words to itself. */
 export function toSluiceError(error: unknown): SluiceError {
@@ -21,20 +20,17 @@ export function toSluiceError(error: unknown): SluiceError {
 }
 
 /** Answers every error of a route as a problem document. */
-export function createErrorHandler(log: Log, refusals?: Refusals) {
+export function createErrorHandler(refusals?: Refusals) {
   return (error: unknown, _request: Request, response: Response, _next: NextFunction): void => {
     const refusal = toSluiceError(error);
-    logRefusal(log, response, refusal);
-    refusals?.count(refusal.code);
+    noteRefusal(response, refusal, refusals);
     if (response.headersSent) response.destroy();
     else sendProblem(response, refusal);
   };
 }
 
-export function logRefusal(log: Log, response: Response, { code, message, cause }: SluiceError) {
-  const fields = { code, detail: message, requestId: requestIdOf(response) };
-  if (cause === undefined) log.info(fields, 'request refused');
-  else if (code === 'INTERNAL_ERROR')
-    log.error({ ...fields, cause: describeError(cause, { withStack: true }) }, 'request failed');
-  else log.warn({ ...fields, cause: describeError(cause) }, 'request refused');
+/** Tells whoever counts, and whoever writes the line of the request. */
+export function noteRefusal(response: Response, refusal: SluiceError, refusals?: Refusals): void {
+  recordOf(response)?.refused(refusal);
+  refusals?.count(refusal.code);
 }

@@ -8,7 +8,6 @@ import {
 import express, { type Request, type Response, Router } from 'express';
 import type { Issuer } from '../issuer/issuer.js';
 import { answerTokenRequest } from '../issuer/token-endpoint.js';
-import type { Log } from '../ops/log.js';
 import type { Refusals } from '../ops/refusals.js';
 import { type AuthTokenParts, createAuthTokenRoute } from './auth-token-route.js';
 import { type AuthVerifyParts, createAuthVerifyRoute } from './auth-verify-route.js';
@@ -40,7 +39,6 @@ export interface IssuerParts extends AuthTokenParts, AuthVerifyParts {
   /** Whether others than this machine may ask. */
   readonly isExposed: boolean;
   readonly refusals: Refusals;
-  readonly log: Log;
 }
 
 /** The embedded issuer: its keys and metadata, the tokens that it gives, and what a token says. */
@@ -65,7 +63,7 @@ export function createIssuerRoutes(parts: IssuerParts): Router {
   router.route(AUTH_TOKEN_PATH).post(createAuthTokenRoute(parts)).all(methodNotAllowed('POST'));
   router.route(AUTH_VERIFY_PATH).post(createAuthVerifyRoute(parts)).all(methodNotAllowed('POST'));
 
-  router.use(createErrorHandler(parts.log, parts.refusals));
+  router.use(createErrorHandler(parts.refusals));
   return router;
 }
 

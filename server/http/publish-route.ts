@@ -6,9 +6,11 @@ import type { Gate } from '../gate/gate.js';
 import { type Principal, subjectKey } from '../gate/principal.js';
 import type { Idempotency } from '../log/event-log.js';
 import type { Publisher } from '../log/publisher.js';
+import { traced } from '../ops/tracing.js';
 import { type Media, mediaOf, readEventBody } from './event-body.js';
 import { createRawBodyReader } from './raw-body.js';
-import { gateRequestOf } from './request.js';
+import { gateRequestOf, identify } from './request.js';
+import { recordOf } from './request-watch.js';
 
 /** 1 to 255 characters of visible ASCII. */
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
@@ -26,7 +28,8 @@ export function createPublishRoute({ gate, publisher, limits }: PublishParts) {
   return async (request: Request, response: Response): Promise<void> => {
     const asked = gateRequestOf(request, response);
     const { workspace, requestId } = asked;
-    const principal = await gate.identify(asked);
+    const record = recordOf(response);
+    const principal = await identify(gate, asked, record);
     const media = mediaOf(request);
     const key = readIdempotencyKey(request);
     const bytes = bytesOf(await readBody(request, response));
@@ -46,7 +49,10 @@ export function createPublishRoute({ gate, publisher, limits }: PublishParts) {
     gate.checkStanding(principal, workspace);
 
     const idempotency = key === null ? undefined : idempotencyOf(principal, key, media, bytes);
-    const published = await publisher.publish(workspace, events, idempotency);
+    const published = await traced('publish', () =>
+      publisher.publish(workspace, events, idempotency),
+    );
+    record?.published(published.events.length);
     if (published.repeated) response.setHeader('Idempotency-Replayed', 'true');
     response.status(201).setHeader('Cache-Control', 'no-store').json({ events: published.events });
   };

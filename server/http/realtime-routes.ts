@@ -55,6 +55,6 @@ export function createRealtimeRoutes(parts: RealtimeParts): Router {
     .route(REVOCATIONS_ROUTE)
     .post(createRevocationsRoute({ gate, revocations, audit, tokens: config.tokens }))
     .all(methodNotAllowed('POST'));
-  router.use(createErrorHandler(log, refusals));
+  router.use(createErrorHandler(refusals));
   return router;
 }

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
 
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+/** It is logged: a stream token, which has 47 of these characters, is too long to get in by it. */
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,42}$/;
 
 /** Gives each request a name that the caller and the log share: the caller's own, if it is a plain one. */
 export function nameRequest(request: Request, response: Response, next: NextFunction): void {
@@ -14,6 +16,6 @@ export function newRequestId(): string {
   return randomUUID();
 }
 
-export function requestIdOf(response: Response): string {
+export function requestIdOf(response: ServerResponse): string {
   return String(response.getHeader('X-Request-Id') ?? '');
 }

@@ -4,7 +4,8 @@ import { type Audit, auditedPrincipal } from '../gate/audit.js';
 import type { Gate } from '../gate/gate.js';
 import type { RevocationList } from '../gate/revocation/revocation-list.js';
 import { createJsonBodyReader } from './json-body.js';
-import { gateRequestOf } from './request.js';
+import { gateRequestOf, identify } from './request.js';
+import { recordOf } from './request-watch.js';
 import { readRevocation, revocationBody } from './revocation-request.js';
 
 const MAX_BODY_BYTES = 8_192;
@@ -25,7 +26,7 @@ export function createRevocationsRoute({ gate, revocations, audit, tokens }: Rev
   return async (request: Request, response: Response): Promise<void> => {
     const asked = gateRequestOf(request, response);
     const { workspace, requestId } = asked;
-    const principal = await gate.identify(asked);
+    const principal = await identify(gate, asked, recordOf(response));
     await gate.permit({
       principal,
       workspace,

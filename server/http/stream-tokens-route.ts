@@ -3,7 +3,8 @@ import type { Request, Response } from 'express';
 import { SluiceError } from '../errors.js';
 import type { StreamTokens } from '../gate/admission/stream-tokens.js';
 import type { Gate, GateRequest } from '../gate/gate.js';
-import { gateRequestOf } from './request.js';
+import { gateRequestOf, identify } from './request.js';
+import { recordOf } from './request-watch.js';
 
 export interface StreamTokensParts {
   readonly gate: Gate;
@@ -16,7 +17,7 @@ export function createStreamTokensRoute({ gate, streamTokens }: StreamTokensPart
     const asked = gateRequestOf(request, response);
     checkPlace(asked);
     const { workspace, origin, requestId } = asked;
-    const principal = await gate.identify(asked);
+    const principal = await identify(gate, asked, recordOf(response));
     await gate.permit({
       principal,
       workspace,

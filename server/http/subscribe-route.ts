@@ -9,11 +9,14 @@ import { createFilter } from '../hub/filter.js';
 import type { Hub } from '../hub/hub.js';
 import type { Log } from '../ops/log.js';
 import type { Refusals } from '../ops/refusals.js';
+import { traced } from '../ops/tracing.js';
 import { type Opening, openStream } from '../stream/open-stream.js';
 import type { OnClose, Stream } from '../stream/stream.js';
-import { logRefusal, toSluiceError } from './error-handler.js';
+import { noteRefusal, toSluiceError } from './error-handler.js';
 import { streamProblem } from './problem.js';
-import { gateRequestOf } from './request.js';
+import { gateRequestOf, identify } from './request.js';
+import { recordOf, writeOpening } from './request-watch.js';
+import { tellStreamEnd } from './stream-end.js';
 import { readSubscription, wantsErrorsInStream } from './subscription.js';
 
 export interface SubscribeParts {
@@ -35,8 +38,7 @@ export function createSubscribeRoute(parts: SubscribeParts) {
     } catch (error) {
       const refusal = toSluiceError(error);
       if (!errorsInStream || response.headersSent) throw refusal;
-      logRefusal(parts.log, response, refusal);
-      parts.refusals.count(refusal.code);
+      noteRefusal(response, refusal, parts.refusals);
       streamProblem(response, refusal);
     }
   };
@@ -50,10 +52,11 @@ async function subscribe(
 ): Promise<void> {
   const asked = gateRequestOf(request, response);
   const { workspace, address, requestId } = asked;
-  const principal = await gate.identify(asked, { redeemsStreamToken: true });
+  const record = recordOf(response);
+  const principal = await identify(gate, asked, record, { redeemsStreamToken: true });
   // Not before it is known who asks: whoever has no token could keep everybody out.
   admissions.openings.enter();
-  const { subject, expiresAt } = principal;
+  const { subject, issuer, tokenHash, expiresAt } = principal;
   // The tolerance for clocks is for requests; a stream ends at `exp`, so there is none to open after it.
   if (expiresAt * 1_000 <= Date.now()) throw new SluiceError('TOKEN_EXPIRED');
   const { topics, types, cursor } = readSubscription(request);
@@ -73,20 +76,26 @@ async function subscribe(
   const opening: Opening = {
     workspace,
     subject,
+    issuer,
+    tokenHash: tokenHash ?? null,
     expiresAt,
     filter,
     requestId,
     admission,
     retryMs: limits.retryMs,
+    trace: record?.trace ?? null,
   };
   let stream: Stream | null = null;
   try {
-    await hub.subscribe(workspace, cursor, (start) => {
-      admission.check();
-      stream = openStream(request, response, opening, start, onClose);
-      if (stream !== null) admission.heldBy(stream);
-      return stream;
-    });
+    await traced('stream open', () =>
+      hub.subscribe(workspace, cursor, (start) => {
+        admission.check();
+        stream = openStream(request, response, opening, start, onClose);
+        if (stream !== null) admission.heldBy(stream);
+        return stream;
+      }),
+    );
+    if (stream !== null) writeOpening(request, response);
   } finally {
     if (stream === null) admission.release();
   }
@@ -94,11 +103,10 @@ async function subscribe(
 
 /** One function for all streams, made where no request is in sight: what it could see, each stream would keep alive. */
 function createOnClose({ hub, log }: SubscribeParts): OnClose {
-  return (stream, { code, bytes, openedAt }) => {
+  return (stream, end) => {
+    const cursor = hub.cursorOf(stream);
     hub.remove(stream);
     stream.admission.release();
-    const { workspace, subject, requestId } = stream;
-    const durationMs = Date.now() - openedAt;
-    log.info({ workspace, subject, requestId, code, bytes, durationMs }, 'stream ended');
+    tellStreamEnd(log, stream, end, cursor);
   };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError, spreadRetryMs } from '../errors.js';
-import type { Follower } from './follower.js';
+import type { Follower, Gap } from './follower.js';
 import type { History } from './history.js';
 import type { Page } from './page.js';
 import { TurnBudget } from './turn-budget.js';
@@ -15,7 +15,10 @@ const MAX_FAILURES = 10;
 export class CatchUp {
   private readonly budget = new TurnBudget();
 
-  constructor(private readonly history: History) {}
+  constructor(
+    private readonly history: History,
+    private readonly onGap: (gap: Gap) => void,
+  ) {}
 
   /** Resolves when the stream has joined its group or is closed. Never rejects. */
   async run(hub: WorkspaceHub, follower: Follower): Promise<void> {
@@ -43,11 +46,21 @@ export class CatchUp {
       hub.pageAfter(follower.cursor, follower.filter) ?? (await this.read(hub, follower));
     // Begun anew while it was read: the stream has another place by now.
     if (follower.isClosed || hub.generation !== generation) return;
-    if (page.gap !== null) follower.tellGap(page.gap);
+    if (page.gap !== null) {
+      this.onGap(page.gap);
+      follower.tellGap(page.gap);
+    }
     follower.cursor = page.end;
     follower.mark += page.frames.length;
-    if (page.frames.length > 0) follower.write(page.frames);
+    this.count(hub, page);
+    if (page.frames.length > 0) follower.write(page.frames, page.events);
     await follower.drained();
+  }
+
+  private count({ deliveries }: WorkspaceHub, { frames, events }: Page): void {
+    deliveries.events += events;
+    deliveries.replayed += events;
+    deliveries.bytes += frames.length;
   }
 
   private read(hub: WorkspaceHub, { cursor, filter }: Follower): Promise<Page> {

@@ -32,8 +32,8 @@ export interface Follower {
   /** Why the service ended it; `null` where it did not. */
   readonly endCode: ServiceErrorCode | null;
 
-  /** Hands over whole frames. Not to be called while it is blocked. */
-  write(frames: Buffer): void;
+  /** Hands over whole frames. Not to be called while it is blocked. @param events how many of them are events */
+  write(frames: Buffer, events?: number): void;
   /** Resolves when the socket has taken everything, or the stream is closed. */
   drained(): Promise<void>;
   /** Says why, and ends the stream. */

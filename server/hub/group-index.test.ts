@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { LogEntry } from '../log/event-log.js';
+import { Deliveries } from './deliveries.js';
 import { createFilter, type Filter, type Patterns, passes } from './filter.js';
 import { Group } from './group.js';
 import { GroupIndex } from './group-index.js';
 
-const groupFor = (filter: Filter) => new Group(filter, 0, () => {});
+const groupFor = (filter: Filter) => new Group(filter, 0, () => {}, new Deliveries());
 const forTopics = (...topics: string[]) =>
   groupFor(createFilter({ topics, types: null, permitted: null }));
 

@@ -1,4 +1,5 @@
 import type { LogEntry } from '../log/event-log.js';
+import type { Deliveries } from './deliveries.js';
 import type { Filter } from './filter.js';
 import type { Follower } from './follower.js';
 import { indexAfter, type Page, pageOf } from './page.js';
@@ -29,12 +30,17 @@ export class Group {
   /** The member at which the pass under way goes on. */
   private next = 0;
   private needsAnotherPass = false;
+  /** When the first came of what the next pass, the one under way, and the one that has ended bring; 0: they bring nothing new. */
+  private arrivedAt = 0;
+  private passBringsOf = 0;
+  private broughtOf = 0;
 
   /** @param start offset up to which nothing concerns the group any more. */
   constructor(
     readonly filter: Filter,
     start: number,
     private readonly onBehind: OnBehind,
+    private readonly deliveries: Deliveries,
   ) {
     this.tail = new Tail(start);
   }
@@ -88,11 +94,15 @@ export class Group {
     this.size = 0;
     this.next = 0;
     this.needsAnotherPass = false;
+    this.arrivedAt = 0;
+    this.passBringsOf = 0;
     this.tail.clear();
     this.pages.clear();
   }
 
-  push(entry: LogEntry): void {
+  /** @param now of `performance.now()` */
+  push(entry: LogEntry, now: number): void {
+    if (this.arrivedAt === 0) this.arrivedAt = now;
     this.tail.push(entry);
     this.pages.clear();
     this.needsAnotherPass = true;
@@ -105,7 +115,7 @@ export class Group {
 
   /** Moves up to `budget` members forward and says how many; where that ends the pass, see `isDone`. */
   advance(budget: number): number {
-    if (this.next === 0) this.needsAnotherPass = false;
+    if (this.next === 0) this.beginPass();
     const from = this.next;
     while (this.next < this.members.length && this.next - from < budget) {
       const member = this.members[this.next] as Follower;
@@ -124,6 +134,20 @@ export class Group {
     return this.next === 0 && !this.needsAnotherPass;
   }
 
+  /** When the first came of what a pass has brought to everybody since this was asked; 0 where none has. */
+  takeBrought(): number {
+    const { broughtOf } = this;
+    this.broughtOf = 0;
+    return broughtOf;
+  }
+
+  private beginPass(): void {
+    this.needsAnotherPass = false;
+    // Where those that were moved have all left, the pass under way begins once more.
+    if (this.passBringsOf === 0) this.passBringsOf = this.arrivedAt;
+    this.arrivedAt = 0;
+  }
+
   /** Writes to one member all that it lacks, as far as its socket takes it. */
   private move(member: Follower): void {
     while (member.blockedSince === 0 && !member.isClosed && member.cursor < this.tail.end) {
@@ -134,12 +158,16 @@ export class Group {
       const page = this.pageAfter(member.cursor);
       member.cursor = page.end;
       member.mark += page.frames.length;
-      member.write(page.frames);
+      this.deliveries.events += page.events;
+      this.deliveries.bytes += page.frames.length;
+      member.write(page.frames, page.events);
     }
   }
 
   private finishPass(): void {
     this.next = 0;
+    this.broughtOf = this.passBringsOf;
+    this.passBringsOf = 0;
     if (this.needsAnotherPass || this.holdsNothing) return;
     if (this.members.every((member) => this.isCurrent(member.cursor))) {
       this.tail.clear();

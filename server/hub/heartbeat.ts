@@ -12,10 +12,15 @@ export function heartbeat(follower: Follower, hub: WorkspaceHub): void {
   if (follower.blockedSince > 0) return;
   if (follower.cursor < hub.head && isCurrent(follower, hub)) {
     follower.cursor = hub.head;
-    follower.write(hub.pingAtHead());
+    write(follower, hub, hub.pingAtHead());
   } else {
-    follower.write(PING);
+    write(follower, hub, PING);
   }
+}
+
+function write(follower: Follower, { deliveries }: WorkspaceHub, ping: Buffer): void {
+  deliveries.bytes += ping.length;
+  follower.write(ping);
 }
 
 function isCurrent(follower: Follower, hub: WorkspaceHub): boolean {

@@ -107,7 +107,7 @@ export class History {
       throw new SluiceError('UNAVAILABLE', 'The event log does not hold what it announced.');
     }
     const gap = missing(epoch, cursor, oldest, 'expired');
-    return { frames: Buffer.alloc(0), end: oldest, gap };
+    return { frames: Buffer.alloc(0), events: 0, end: oldest, gap };
   }
 }
 

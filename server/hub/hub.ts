@@ -1,46 +1,52 @@
-import type { Cursor } from '@sluice/protocol';
+import { type Cursor, formatCursor } from '@sluice/protocol';
 import type { StreamLimits } from '../config.js';
 import { DEADLINE_STEP_MS, Deadlines } from '../deadlines.js';
 import { SluiceError, spreadRetryMs } from '../errors.js';
+import { Histogram } from '../histogram.js';
 import type { EventLog } from '../log/event-log.js';
 import { logUnavailable } from '../log/log-unavailable.js';
 import { CatchUp } from './catch-up.js';
+import { DeliveriesByWorkspace } from './deliveries.js';
 import { Departures, endDrained } from './departures.js';
 import type { Follower, FollowerHost } from './follower.js';
 import type { Group } from './group.js';
 import { heartbeat } from './heartbeat.js';
 import { History, MAX_HISTORY_BYTES } from './history.js';
+import { Laggards } from './laggards.js';
 import { Pump, SLICE } from './pump.js';
 import type { Start } from './start.js';
 import { type HubStats, StreamTally } from './tally.js';
 import { WorkspaceHub } from './workspace-hub.js';
 
-/** How long a stream must have been behind before the bytes that wait for it are held against it. */
-const LAG_GRACE_MS = 1_000;
-
 /** All open streams of this node, and what moves them forward. */
 export class Hub implements FollowerHost {
   private readonly workspaces = new Map<string, WorkspaceHub>();
   private readonly opening = new Map<string, Promise<WorkspaceHub>>();
-  private readonly pump = new Pump();
+  private readonly publishToWrite = new Histogram();
+  private readonly pump = new Pump((seconds) => this.publishToWrite.observe(seconds));
   private readonly history: History;
   private readonly catchUp: CatchUp;
   private readonly expiries = new Deadlines<Follower>();
   private readonly warnings = new Deadlines<Follower>();
   private readonly departures: Departures;
   private readonly tally = new StreamTally();
-  private readonly lagging = new Set<Follower>();
+  private readonly deliveries: DeliveriesByWorkspace;
+  private readonly laggards: Laggards;
   private readonly timers: NodeJS.Timeout[];
   private streams = 0;
   private isDraining = false;
   private readonly onEmpty: (() => void)[] = [];
 
+  /** @param listed the workspaces whose streams and events are counted by themselves too */
   constructor(
     private readonly log: EventLog,
-    private readonly limits: StreamLimits,
+    limits: StreamLimits,
+    listed: readonly string[] = [],
   ) {
+    this.deliveries = new DeliveriesByWorkspace(listed);
+    this.laggards = new Laggards(limits, (follower) => this.groupOf(follower));
     this.history = new History(log);
-    this.catchUp = new CatchUp(this.history);
+    this.catchUp = new CatchUp(this.history, ({ reason }) => this.tally.gap(reason));
     this.departures = new Departures(limits.retryMs);
     this.timers = [
       setInterval(() => void this.endWhatIsDue(), DEADLINE_STEP_MS).unref(),
@@ -54,16 +60,30 @@ export class Hub implements FollowerHost {
   }
 
   get stats(): HubStats {
-    let tailBytes = 0;
-    for (const hub of this.workspaces.values()) tailBytes += hub.tailBytes;
+    let [tailBytes, catchingUp] = [0, 0];
+    for (const hub of this.workspaces.values()) {
+      tailBytes += hub.tailBytes;
+      catchingUp += hub.catchingUp.size;
+    }
+    const { deliveries, tally } = this;
+    const { behind, blocked, queuedBytes } = this.laggards.read();
     return {
       streams: this.streams,
-      opened: this.tally.opened,
-      ended: this.tally.ended,
+      opened: tally.opened,
+      ended: tally.ended,
+      gaps: tally.gaps,
       workspaces: this.workspaces.size,
       tailBytes,
       historyBytes: this.history.bytes,
       maxHistoryBytes: MAX_HISTORY_BYTES,
+      delivered: deliveries.sum('events'),
+      replayed: deliveries.sum('replayed'),
+      writtenBytes: deliveries.sum('bytes'),
+      publishToWrite: this.publishToWrite.read(),
+      byWorkspace: deliveries.listed,
+      queuedBytes,
+      blocked,
+      lagging: catchingUp + behind,
     };
   }
 
@@ -89,7 +109,7 @@ export class Hub implements FollowerHost {
       // The log was made anew, and the hub has yet to hear of it.
       if (start.epoch !== hub.epoch) throw logUnavailable();
       follower = create(start);
-      if (follower !== null) this.add(hub, follower);
+      if (follower !== null) this.add(hub, follower, start);
     } finally {
       if (follower === null) this.release();
       if (hub !== undefined) {
@@ -99,11 +119,18 @@ export class Hub implements FollowerHost {
     }
   }
 
+  /** Where a stream stands that is not forgotten yet. */
+  cursorOf({ workspace, cursor }: Follower): string | null {
+    const hub = this.workspaces.get(workspace);
+    return hub === undefined ? null : formatCursor(hub.epoch, cursor);
+  }
+
   /** Forgets a stream whose socket has closed. */
   remove(follower: Follower): void {
     this.release();
     this.tally.end(follower.endCode);
-    this.lagging.delete(follower);
+    this.deliveries.of(follower.workspace).streams--;
+    this.laggards.forget(follower);
     this.expiries.remove(follower, follower.expiresAt * 1_000);
     this.warnings.remove(follower, follower.warnAt);
     const hub = this.workspaces.get(follower.workspace);
@@ -131,7 +158,7 @@ export class Hub implements FollowerHost {
   }
 
   onBlocked(follower: Follower): void {
-    this.watchLag(follower);
+    this.laggards.watch(follower);
   }
 
   onDrained(follower: Follower): void {
@@ -148,7 +175,7 @@ export class Hub implements FollowerHost {
     const hub = this.workspaces.get(follower.workspace);
     if (hub === undefined) return;
     group.detach(follower);
-    this.watchLag(follower);
+    this.laggards.watch(follower);
     this.startCatchUp(hub, follower);
   }
 
@@ -157,8 +184,10 @@ export class Hub implements FollowerHost {
     if (this.streams === 0) for (const resolve of this.onEmpty.splice(0)) resolve();
   }
 
-  private add(hub: WorkspaceHub, follower: Follower): void {
+  private add(hub: WorkspaceHub, follower: Follower, { gap }: Start): void {
     this.tally.open();
+    if (gap !== null) this.tally.gap(gap.reason);
+    hub.deliveries.streams++;
     if (follower.expiresAt * 1_000 <= Date.now()) {
       endExpired(follower);
       return;
@@ -166,7 +195,7 @@ export class Hub implements FollowerHost {
     this.expiries.add(follower, follower.expiresAt * 1_000);
     this.warnings.add(follower, follower.warnAt);
     follower.host = this;
-    if (follower.blockedSince > 0) this.watchLag(follower);
+    if (follower.blockedSince > 0) this.laggards.watch(follower);
     if (!hub.join(follower)) this.startCatchUp(hub, follower);
   }
 
@@ -191,6 +220,8 @@ export class Hub implements FollowerHost {
         onBehind: (follower, group) => this.onBehind(follower, group),
         onAstray: (follower, hub) => this.startCatchUp(hub, follower),
         wake: (group) => this.pump.enqueue(group),
+        onGap: ({ reason }) => this.tally.gap(reason),
+        deliveries: this.deliveries.of(workspace),
       })
         .then((hub) => {
           this.workspaces.set(workspace, hub);
@@ -208,47 +239,13 @@ export class Hub implements FollowerHost {
     hub.close();
   }
 
-  private watchLag(follower: Follower): void {
-    if (follower.laggingSince === 0) follower.laggingSince = Date.now();
-    this.lagging.add(follower);
-  }
-
   /** What is due ends a slice at a time, since streams opened together end together. */
   private async endWhatIsDue(): Promise<void> {
     const now = Date.now();
     await inSlices(this.warnings.takeDue(now), (follower) => follower.warn());
     await inSlices(this.expiries.takeDue(now), endExpired);
     await inSlices(this.departures.takeDue(), endDrained);
-    await inSlices([...this.lagging], (follower) => this.judgeLag(follower, now));
-  }
-
-  private judgeLag(follower: Follower, now: number): void {
-    if (this.hasCaughtUp(follower)) {
-      follower.laggingSince = 0;
-      this.lagging.delete(follower);
-      return;
-    }
-    const reason = this.reasonToCut(follower, now);
-    if (reason !== null) follower.end('SLOW_CONSUMER', reason);
-  }
-
-  private hasCaughtUp(follower: Follower): boolean {
-    if (follower.blockedSince > 0) return false;
-    const group = this.groupOf(follower);
-    if (group === undefined) return true;
-    return follower.position >= 0 && group.isCurrent(follower.cursor);
-  }
-
-  private reasonToCut(follower: Follower, now: number): string | null {
-    const { blockedSince, laggingSince } = follower;
-    if (blockedSince > 0 && now - blockedSince >= this.limits.stallMs) {
-      return 'Nothing was read from this stream for too long.';
-    }
-    const waiting = (this.groupOf(follower)?.bytes ?? 0) - follower.mark + follower.waitingBytes;
-    if (waiting > this.limits.maxBacklogBytes && now - laggingSince >= LAG_GRACE_MS) {
-      return 'More waited for this stream than its limit allows.';
-    }
-    return null;
+    await inSlices(this.laggards.list(), (follower) => this.laggards.judge(follower, now));
   }
 
   private beat(): Promise<void> {

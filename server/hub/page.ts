@@ -1,4 +1,4 @@
-import type { LogEntry } from '../log/event-log.js';
+import { isSeam, type LogEntry } from '../log/event-log.js';
 import { type Filter, passes } from './filter.js';
 import type { Gap } from './follower.js';
 
@@ -8,6 +8,8 @@ export const MAX_WRITE_BYTES = 65_536;
 /** A stretch of history as one stream gets it: what passes its filter, joined. */
 export interface Page {
   readonly frames: Buffer;
+  /** How many events that is. */
+  readonly events: number;
   /** The cursor behind the page. */
   readonly end: number;
   /** What is missing before the page. */
@@ -21,7 +23,7 @@ export function pageOf(entries: readonly LogEntry[], from: number, filter: Filte
   let end = 0;
   for (let index = from; index < entries.length; index++) {
     const entry = entries[index] as LogEntry;
-    if (passes(filter, entry)) {
+    if (!isSeam(entry) && passes(filter, entry)) {
       if (bytes > 0 && bytes + entry.frame.length > MAX_WRITE_BYTES) break;
       frames.push(entry.frame);
       bytes += entry.frame.length;
@@ -29,7 +31,7 @@ export function pageOf(entries: readonly LogEntry[], from: number, filter: Filte
     end = entry.offset;
   }
   const joined = frames.length === 1 ? (frames[0] as Buffer) : Buffer.concat(frames, bytes);
-  return { frames: joined, end, gap: null };
+  return { frames: joined, events: frames.length, end, gap: null };
 }
 
 /** Index of the first entry behind `cursor`, in time that grows with the logarithm of their number. */

@@ -11,6 +11,9 @@ export class Pump {
   private readonly queue: Group[] = [];
   private isScheduled = false;
 
+  /** @param onBrought told, once a turn, how long what came first of what it has brought to all of a group had been there, in s. */
+  constructor(private readonly onBrought: (seconds: number) => void) {}
+
   enqueue(group: Group): void {
     if (group.isQueued) return;
     group.isQueued = true;
@@ -30,12 +33,16 @@ export class Pump {
   private turn(): void {
     // Groups in turn: each of those that wait now is looked at once, so that a busy one does not hold up the others.
     let waiting = this.queue.length;
+    let oldest = Number.POSITIVE_INFINITY;
     for (let budget = SLICE; budget > 0 && waiting > 0; waiting--) {
       const group = this.queue.shift() as Group;
       budget -= Math.max(1, group.advance(budget));
+      const brought = group.takeBrought();
+      if (brought > 0 && brought < oldest) oldest = brought;
       if (group.isDone) group.isQueued = false;
       else this.queue.push(group);
     }
+    if (oldest < Number.POSITIVE_INFINITY) this.onBrought((performance.now() - oldest) / 1_000);
     if (this.queue.length > 0) this.schedule();
   }
 }

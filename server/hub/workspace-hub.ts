@@ -6,8 +6,9 @@ import {
   type LogEntry,
   type LogExtent,
 } from '../log/event-log.js';
+import type { Deliveries } from './deliveries.js';
 import type { Filter } from './filter.js';
-import type { Follower } from './follower.js';
+import type { Follower, Gap } from './follower.js';
 import { Group, type OnBehind } from './group.js';
 import { GroupIndex } from './group-index.js';
 import { indexAfter, type Page, pageOf } from './page.js';
@@ -24,6 +25,10 @@ export interface WorkspaceHubHost {
   onAstray(follower: Follower, hub: WorkspaceHub): void;
   /** A group has something to write. */
   wake(group: Group): void;
+  /** A stream is told of a gap. */
+  onGap(gap: Gap): void;
+  /** Where it is counted what the streams of the workspace are given. */
+  readonly deliveries: Deliveries;
 }
 
 /** The newest part of one workspace's log in memory, and the streams that follow it, in groups. */
@@ -82,6 +87,10 @@ export class WorkspaceHub {
     this.following?.unfollow();
   }
 
+  get deliveries(): Deliveries {
+    return this.host.deliveries;
+  }
+
   /** The epoch of the log as it is now. */
   get epoch(): string {
     return this.currentEpoch;
@@ -116,7 +125,7 @@ export class WorkspaceHub {
   /** What follows `cursor`, if it is still in memory. */
   pageAfter(cursor: number, filter: Filter): Page | null {
     if (!this.covers(cursor)) return null;
-    if (cursor >= this.head) return { frames: Buffer.alloc(0), end: cursor, gap: null };
+    if (cursor >= this.head) return { frames: Buffer.alloc(0), events: 0, end: cursor, gap: null };
     return pageOf(this.tail.entries, indexAfter(this.tail.entries, cursor), filter);
   }
 
@@ -194,13 +203,14 @@ export class WorkspaceHub {
   }
 
   private addGroup(filter: Filter): Group {
-    const group = new Group(filter, this.head, this.host.onBehind);
+    const group = new Group(filter, this.head, this.host.onBehind, this.deliveries);
     this.groups.set(filter.key, group);
     this.index.add(group);
     return group;
   }
 
   private push(entries: readonly LogEntry[]): void {
+    const now = performance.now();
     for (const entry of entries) {
       if (entry.offset <= this.head) continue;
       this.tail.push(entry);
@@ -209,7 +219,7 @@ export class WorkspaceHub {
         continue;
       }
       for (const group of this.index.find(entry)) {
-        group.push(entry);
+        group.push(entry, now);
         this.host.wake(group);
       }
     }
@@ -231,7 +241,10 @@ export class WorkspaceHub {
       follower.mark = Number.POSITIVE_INFINITY;
       const { offset, gap } = startAt({ epoch, offset: follower.cursor }, extent);
       follower.cursor = offset;
-      if (gap !== null) follower.tellGap(gap);
+      if (gap !== null) {
+        this.host.onGap(gap);
+        follower.tellGap(gap);
+      }
       this.host.onAstray(follower, this);
     }
   }

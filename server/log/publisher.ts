@@ -10,7 +10,8 @@ import {
 } from '@sluice/protocol';
 import type { PublishLimits } from '../config.js';
 import { SluiceError } from '../errors.js';
-import type { EventLog, Idempotency, LogEntry, NewEntry } from './event-log.js';
+import { Histogram, type HistogramReading } from '../histogram.js';
+import type { Appended, EventLog, Idempotency, LogEntry, NewEntry } from './event-log.js';
 
 /** What a publisher gets for each of its events. */
 export interface PublishedEvent {
@@ -24,17 +25,36 @@ export interface Published {
   readonly repeated: boolean;
 }
 
+/** What was published through this node since the start. */
+export interface PublishStats {
+  readonly events: number;
+  /** Their size as JSON. */
+  readonly bytes: number;
+  /** Until an append was durable, or could not be. */
+  readonly append: HistogramReading;
+  /** Appends of which it is not known that they are durable. */
+  readonly appendFailures: number;
+  /** Events, of the workspaces that are listed. */
+  readonly byWorkspace: ReadonlyMap<string, number>;
+}
+
 /** `short`: `topic`, `type` and `data` are enough; `cloudevent`: complete CloudEvents. */
 export type EventForm = 'short' | 'cloudevent';
 
 /** Checks events, and appends them: all of a batch or nothing. */
 export class Publisher {
-  private readonly counts = { events: 0, bytes: 0 };
+  private readonly counts = { events: 0, bytes: 0, appendFailures: 0 };
+  private readonly append = new Histogram();
+  private readonly byWorkspace: Map<string, number>;
 
+  /** @param listed the workspaces whose events are counted by themselves too */
   constructor(
     private readonly log: EventLog,
     private readonly limits: PublishLimits,
-  ) {}
+    listed: readonly string[] = [],
+  ) {
+    this.byWorkspace = new Map(listed.map((workspace) => [workspace, 0]));
+  }
 
   /** @throws SluiceError INVALID_REQUEST or PAYLOAD_TOO_LARGE naming the event's index. */
   read(workspace: string, values: readonly unknown[], form: EventForm): RealtimeEvent[] {
@@ -66,8 +86,8 @@ export class Publisher {
     idempotency?: Idempotency,
   ): Promise<Published> {
     const entries = events.map((event, index) => this.entryOf(event, index));
-    const appended = await this.log.append(workspace, entries, idempotency);
-    if (appended.repeated === null) this.count(entries);
+    const appended = await this.timed(() => this.log.append(workspace, entries, idempotency));
+    if (appended.repeated === null) this.count(workspace, entries);
     const ids = (appended.repeated?.map(eventOfEntry) ?? events).map(({ id }) => id);
     return {
       events: ids.map((id, index) => ({
@@ -78,13 +98,28 @@ export class Publisher {
     };
   }
 
-  /** What was appended since the start. */
-  get published(): { readonly events: number; readonly bytes: number } {
-    return this.counts;
+  get stats(): PublishStats {
+    return { ...this.counts, append: this.append.read(), byWorkspace: this.byWorkspace };
   }
 
-  private count(entries: readonly NewEntry[]): void {
+  private async timed(append: () => Promise<Appended>): Promise<Appended> {
+    const startedAt = performance.now();
+    try {
+      return await append();
+    } catch (error) {
+      // A key that was used for something else is no fault of the log.
+      const isRefusal = error instanceof SluiceError && error.code === 'INVALID_REQUEST';
+      if (!isRefusal) this.counts.appendFailures++;
+      throw error;
+    } finally {
+      this.append.observeSince(startedAt);
+    }
+  }
+
+  private count(workspace: string, entries: readonly NewEntry[]): void {
     this.counts.events += entries.length;
+    const ofWorkspace = this.byWorkspace.get(workspace);
+    if (ofWorkspace !== undefined) this.byWorkspace.set(workspace, ofWorkspace + entries.length);
     for (const { json } of entries) this.counts.bytes += Buffer.byteLength(json);
   }
 

@@ -1,3 +1,4 @@
+import { getSystemErrorName } from 'node:util';
 import type { RootDatabase } from 'lmdb';
 
 /**
@@ -16,9 +17,18 @@ export async function transact(
     await done;
   } catch (error) {
     const { commitError } = error as { commitError?: Promise<unknown> };
-    commitError?.catch(ignore);
-    throw error;
+    if (commitError === undefined) throw error;
+    throw notWritten(await commitError.catch((reason: unknown) => reason));
   }
+}
+
+/** lmdb tells the number of the system's error alone, and `EIO` for a disk that has room for a part of what is written. */
+function notWritten(reason: unknown): Error {
+  const { code } = Object(reason) as { code?: unknown };
+  const error = new Error('the data folder cannot be written: is its disk full?');
+  return typeof code === 'number' && code > 0
+    ? Object.assign(error, { code: getSystemErrorName(-code) })
+    : error;
 }
 
 function ignore(): void {}

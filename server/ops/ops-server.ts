@@ -2,11 +2,21 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { OpsSettings } from '../config.js';
 import { EventLoopDelay } from './event-loop-delay.js';
-import { Metrics } from './metrics.js';
+import { Metrics } from './metrics/metrics.js';
 import { obstaclesOf, type Phase, type Vitals } from './vitals.js';
 
 /** Probes and scrapers are few; who opens more than that is neither. */
 const MAX_CONNECTIONS = 100;
+/** A probe has no more to say than this. */
+const MAX_HEAD_BYTES = 8_192;
+/** How long the head of a request may take, and the whole of it; how often it is looked who takes longer. */
+const HEAD_MS = 2_000;
+const REQUEST_MS = 5_000;
+const CHECK_MS = 500;
+/** A scraper keeps its connection from one scrape to the next. */
+const KEEP_ALIVE_MS = 75_000;
+/** How long a connection may be silent where an answer is due, or waits for its reader. */
+const SILENCE_MS = 30_000;
 
 interface Answer {
   readonly status: number;
@@ -24,8 +34,20 @@ export class OpsServer {
   private constructor(private readonly vitals: Vitals) {
     const { eventLoop } = this;
     this.metrics = new Metrics({ vitals, eventLoop, phase: () => this.phase });
-    this.server = createServer((request, response) => void this.answer(request, response));
+    this.server = createServer(
+      {
+        maxHeaderSize: MAX_HEAD_BYTES,
+        headersTimeout: HEAD_MS,
+        requestTimeout: REQUEST_MS,
+        connectionsCheckingInterval: CHECK_MS,
+      },
+      (request, response) => void this.answer(request, response),
+    );
+    this.server.timeout = SILENCE_MS;
+    this.server.keepAliveTimeout = KEEP_ALIVE_MS;
     this.server.maxConnections = MAX_CONNECTIONS;
+    // Who keeps a connection and asks nothing makes room for who would ask.
+    this.server.on('drop', () => this.server.closeIdleConnections());
   }
 
   /** @throws Error if it cannot listen. */
@@ -34,7 +56,11 @@ export class OpsServer {
     return new Promise((resolve, reject) => {
       ops.server.once('error', ({ code }: NodeJS.ErrnoException) => {
         ops.close();
-        reject(new Error(`port ${port} of ${host} (OPS_PORT) cannot be used (${code})`));
+        const reason =
+          code === 'EADDRINUSE'
+            ? 'is taken: set OPS_PORT to another one'
+            : `(OPS_PORT) cannot be used (${code})`;
+        reject(new Error(`port ${port} of ${host} ${reason}`));
       });
       ops.server.listen(port, host, () => resolve(ops));
     });
@@ -63,7 +89,8 @@ export class OpsServer {
       'Content-Length': Buffer.byteLength(body),
       'Cache-Control': 'no-store',
       'X-Content-Type-Options': 'nosniff',
-      ...(status === 405 && { Allow: 'GET, HEAD' }),
+      // What else comes with a request that is refused is not read.
+      ...(status === 405 && { Allow: 'GET, HEAD', Connection: 'close' }),
     });
     // Of an answer to HEAD, Node leaves the body out.
     response.end(body);

@@ -1,53 +1,36 @@
 import { describe, expect, it } from '@jest/globals';
-import { type Obstacle, obstaclesOf, type Phase, type Vitals } from './vitals.js';
+import { type Needs, type Obstacle, obstaclesOf, type Phase } from './vitals.js';
 
-const HEALTHY: Vitals = {
-  hub: {
-    stats: {
-      streams: 0,
-      opened: 0,
-      ended: new Map(),
-      workspaces: 0,
-      tailBytes: 0,
-      historyBytes: 0,
-      maxHistoryBytes: 0,
-    },
-  },
-  eventLog: {
-    isAvailable: true,
-    stats: async () => ({ workspaces: 0, events: 0, bytes: 0, capacity: null }),
-  },
-  publisher: { published: { events: 0, bytes: 0 } },
+const HEALTHY: Needs = {
+  eventLog: { isAvailable: true },
   redis: { isAvailable: true },
-  refusals: new Map(),
   areKeysKnown: () => true,
 };
-const { eventLog } = HEALTHY;
 
 describe('whether a node is ready', () => {
-  it.each<{ what: string; vitals?: Partial<Vitals>; phase?: Phase; missing: Obstacle[] }>([
+  it.each<{ what: string; needs?: Partial<Needs>; phase?: Phase; missing: Obstacle[] }>([
     { what: 'where nothing is missing', missing: [] },
-    { what: 'on the only node', vitals: { redis: null }, missing: [] },
+    { what: 'on the only node', needs: { redis: null }, missing: [] },
     { what: 'before it listens', phase: 'starting', missing: ['starting'] },
     { what: 'once it goes down', phase: 'draining', missing: ['draining'] },
     {
       what: 'without its log',
-      vitals: { eventLog: { ...eventLog, isAvailable: false } },
+      needs: { eventLog: { isAvailable: false } },
       missing: ['log'],
     },
-    { what: 'without Redis', vitals: { redis: { isAvailable: false } }, missing: ['redis'] },
-    { what: 'without any keys', vitals: { areKeysKnown: () => false }, missing: ['keys'] },
+    { what: 'without Redis', needs: { redis: { isAvailable: false } }, missing: ['redis'] },
+    { what: 'without any keys', needs: { areKeysKnown: () => false }, missing: ['keys'] },
     {
       what: 'without anything',
       phase: 'starting',
-      vitals: {
-        eventLog: { ...eventLog, isAvailable: false },
+      needs: {
+        eventLog: { isAvailable: false },
         redis: { isAvailable: false },
         areKeysKnown: () => false,
       },
       missing: ['starting', 'log', 'redis', 'keys'],
     },
-  ])('is said by what is missing: $what', ({ vitals = {}, phase = 'serving', missing }) => {
-    expect(obstaclesOf({ ...HEALTHY, ...vitals }, phase)).toEqual(missing);
+  ])('is said by what is missing: $what', ({ needs = {}, phase = 'serving', missing }) => {
+    expect(obstaclesOf({ ...HEALTHY, ...needs }, phase)).toEqual(missing);
   });
 });

@@ -26,7 +26,8 @@ function describeKeys(keys: KeySource, issuer: string, url: string): string {
     case 'embedded':
       return url + JWKS_PATH;
     case 'jwks':
-      return keys.uri;
+      // What stands behind the question mark may be a key.
+      return keys.uri.replace(/\?.*$/, '?…');
     case 'discovery':
       return `as ${issuer} says`;
     case 'secret':

@@ -54,8 +54,17 @@ export class PrimaryConnector extends SentinelConnector {
   }
 
   override async connect(tell: Parameters<SentinelConnector['connect']>[0]): Promise<NetStream> {
-    return tolerant(await super.connect(tell));
+    const tellPlainly: typeof tell = (type, error) =>
+      tell(type, type === 'error' ? plainly(error) : error);
+    return tolerant(await super.connect(tellPlainly));
   }
+}
+
+/** Without the pause of the moment, so that the same failure has the same words. */
+function plainly(error: Error): Error {
+  if (!error.message.startsWith('All sentinels are unreachable')) return error;
+  const [, last] = /Last error: (.*)$/s.exec(error.message) ?? [];
+  return new Error(last === undefined ? 'no Sentinel answers' : `no Sentinel helps: ${last}`);
 }
 
 function tolerant<Stream extends NetStream | Socket>(stream: Stream): NetStream {

@@ -31,7 +31,7 @@ describeWith('redis-server', 'what is told of a failure of Redis', () => {
     expect(other.isRunning).toBe(true);
     await opened.failures.find((error) => allOf(error).includes("unknown command 'auth'"));
     const refusal = await failureOf(openTestRedis(url, {}, 500));
-    expect(refusal).toContain("cannot be reached (ERR unknown command 'auth')");
+    expect(refusal).toContain("ERR unknown command 'auth': it knows no passwords");
     const all = [refusal, ...opened.failures.items.map(allOf), allOf(words.mock.calls)].join('\n');
     words.mockRestore();
     expect(all).not.toContain('hunter2');

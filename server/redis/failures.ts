@@ -26,7 +26,31 @@ const UNSENT = "Stream isn't writeable";
 /** Redis refuses this service: trying again is of no use before somebody has changed a setting. */
 const REFUSALS = ['NOAUTH', 'NOPERM', 'WRONGPASS'];
 /** It is not the Redis that the settings tell of. */
-const MISTAKES = ['ERR DB index', 'ERR This instance has cluster support disabled'];
+const MISTAKES =
+  /^ERR (DB index|This instance has cluster support disabled|unknown command .?AUTH\b)/i;
+/** What to look at, by what a failure begins with: its code, or the word of the reply. */
+const HINTS: readonly (readonly [begins: RegExp, hint: string])[] = [
+  [
+    /^(no Sentinel helps: )?ERR No such master/,
+    'the Sentinels watch nothing of the name in REDIS_URL',
+  ],
+  [/^ECONNREFUSED/, 'nobody listens there'],
+  [/^(ENOTFOUND|EAI_AGAIN)/, 'the name of the host is not known'],
+  [/^NOAUTH/, 'it wants a password, and REDIS_URL has none'],
+  [/^WRONGPASS/, 'the user or the password in REDIS_URL is not the right one'],
+  [/^NOPERM/, 'its user lacks a right that is needed'],
+  [/^ERR DB index/, 'it has no database of the number in REDIS_URL'],
+  [/^ERR This instance/, 'it is no server of a cluster, and REDIS_URL begins redis+cluster'],
+  [/^ERR unknown command/, 'it knows no passwords, and REDIS_URL has one'],
+];
+const WITH_TLS = [
+  /^(ETIMEDOUT|EPROTO|ERR_SSL|no answer|Socket timeout)/,
+  'is it a port without TLS?',
+] as const;
+const WITHOUT_TLS = [
+  /^(ECONNRESET|Connection is closed|Protocol error)/,
+  'is it a port with TLS?',
+] as const;
 /** Redis, or what stands in front of it, repeats the arguments of a command that it does not know: AUTH, say. */
 const REPEATED = /,? with args beginning.*/is;
 const TLS_FAILURE = /^(ERR_TLS|ERR_SSL|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_)/;
@@ -50,7 +74,7 @@ export function isFinal(error: unknown): boolean {
   const { code } = (error ?? {}) as { readonly code?: unknown };
   return (
     REFUSALS.includes(wordOf(error)) ||
-    MISTAKES.some((text) => messageOf(error).startsWith(text)) ||
+    MISTAKES.test(messageOf(error)) ||
     (typeof code === 'string' && TLS_FAILURE.test(code))
   );
 }
@@ -76,6 +100,14 @@ export function withoutArguments(error: unknown, secrets: readonly string[] = []
 export function reasonOf(error: unknown): string {
   const { code } = (error ?? {}) as { readonly code?: unknown };
   return typeof code === 'string' ? code : messageOf(error).slice(0, 200) || 'no answer';
+}
+
+/** The same, and where to look. */
+export function plainReasonOf(error: unknown, usesTls: boolean): string {
+  const reason = reasonOf(error);
+  const hints = [...HINTS, usesTls ? WITH_TLS : WITHOUT_TLS];
+  const [, hint] = hints.find(([begins]) => begins.test(reason)) ?? [];
+  return hint === undefined ? reason : `${reason}: ${hint}`;
 }
 
 export function redisUnavailable(cause: unknown): SluiceError {

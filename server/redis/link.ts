@@ -20,6 +20,8 @@ interface Probe {
   readonly connection: Connection;
   readonly limitMs: number;
   sentAt: number | null;
+  /** How long the last answer took; `null`: there was none on this connection. */
+  tookMs: number | null;
 }
 
 /** The connections to one server, each for what must not wait for the others. */
@@ -59,6 +61,7 @@ export class Link {
       connection,
       limitMs: connection === this.durable ? 2 * deadlineMs : deadlineMs,
       sentAt: null,
+      tookMs: null,
     }));
   }
 
@@ -73,6 +76,15 @@ export class Link {
       if (probe.sentAt === null) void this.ask(probe);
       else if (performance.now() - probe.sentAt > probe.limitMs) probe.connection.renew();
     }
+  }
+
+  /** How long the subscriber's connection takes for a question, the one among them that is not answered yet. */
+  get lagMs(): number | null {
+    const probe = this.probes.find(({ connection }) => connection === this.subscriber);
+    if (probe === undefined || !this.subscriber.isReady) return null;
+    const { sentAt, tookMs } = probe;
+    const unansweredMs = sentAt === null ? 0 : performance.now() - sentAt;
+    return tookMs === null && sentAt === null ? null : Math.max(unansweredMs, tookMs ?? 0);
   }
 
   renew(): void {
@@ -100,11 +112,14 @@ export class Link {
 
   private async ask(probe: Probe): Promise<void> {
     const { connection } = probe;
-    probe.sentAt = performance.now();
+    const sentAt = performance.now();
+    probe.sentAt = sentAt;
     try {
       if (connection === this.commands) await this.verify();
       else await connection.send('PING');
+      probe.tookMs = performance.now() - sentAt;
     } catch (error) {
+      probe.tookMs = null;
       this.listener.onFailure(error);
     } finally {
       probe.sentAt = null;

@@ -7,6 +7,8 @@ import { RedisServer } from '../../test/support/redis-server.js';
 import { freePort } from '../../test/support/test-service.js';
 import { describeWith } from '../../test/support/tools.js';
 import { until } from '../../test/support/until.js';
+import { readConfig } from '../config.js';
+import { openRedis } from './open-redis.js';
 
 /** What docs/configuration.md names as enough. */
 const RIGHTS =
@@ -80,6 +82,28 @@ describeWith('redis-server', 'opening Redis', () => {
     expect((await refusalOf(node.url)).message).toMatch(/must begin redis\+cluster/);
     const alone = server.url.replace('redis:', 'redis+cluster:');
     expect((await refusalOf(alone)).message).toMatch(/cluster support disabled/);
+  });
+
+  it('says in words where to look', async () => {
+    await using server = await RedisServer.start();
+    const { port } = server;
+    const [refused, strange] = await Promise.all([
+      refusalOf(`redis://127.0.0.1:${await freePort()}`, {}, 1_500),
+      refusalOf(`rediss://127.0.0.1:${port}`, {}, 3_500),
+    ]);
+    expect(refused.message).toMatch(/cannot be reached \(ECONNREFUSED\): nobody listens there$/);
+    expect(strange.message).toMatch(/is it a port without TLS\?$/);
+  });
+
+  it('says that it is looking for Redis, once, and why it takes so long', async () => {
+    const waits: string[] = [];
+    const { redis: settings } = readConfig({ REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
+    if (settings === null) throw new Error('no Redis is set');
+    const onWaiting = (reason: string) => waits.push(reason);
+    await expect(
+      openRedis({ settings, openMs: 1_300, onFailure() {}, onWaiting }),
+    ).rejects.toThrow();
+    expect(waits).toEqual(['ECONNREFUSED: nobody listens there']);
   });
 
   it('warns of a Redis that drops what it keeps', async () => {

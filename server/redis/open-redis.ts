@@ -1,13 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { placesOf, type RedisSettings } from '../config.js';
 import { checkServer } from './check-server.js';
-import { isFinal, reasonOf } from './failures.js';
+import { isFinal, plainReasonOf } from './failures.js';
 import { QuietFailures } from './quiet-failures.js';
 import type { Redis } from './redis.js';
 import { SharedRedis } from './shared-redis.js';
 
 const OPEN_MS = 10_000;
 const LOOK_AGAIN_MS = 20;
+/** After it, whoever waits for the service wants to know why. */
+const PATIENCE_MS = 1_000;
 
 export interface RedisOptions {
   readonly settings: RedisSettings;
@@ -17,6 +19,8 @@ export interface RedisOptions {
   readonly openMs?: number;
   /** Told, once, what is amiss with how Redis is set up. */
   readonly onWarning?: (warning: string) => void;
+  /** Told, once, that the first connection takes its time, and what stands in the way. */
+  readonly onWaiting?: (reason: string) => void;
 }
 
 /** @throws Error if Redis cannot be reached, or refuses this service. */
@@ -25,8 +29,10 @@ export async function openRedis({
   onFailure,
   openMs = OPEN_MS,
   onWarning = () => {},
+  onWaiting = () => {},
 }: RedisOptions): Promise<Redis> {
   const failures = new QuietFailures(onFailure);
+  const { usesTls } = settings.address;
   // While it is opened failures are not told of, but thrown.
   let last: unknown = null;
   let final: unknown = null;
@@ -40,14 +46,20 @@ export async function openRedis({
     },
   });
   try {
-    const endsAt = performance.now() + openMs;
+    const startedAt = performance.now();
+    let isWaitingTold = false;
     while (!redis.servers.isReady) {
-      if (final !== null) throw new Error(reasonOf(final));
-      if (performance.now() > endsAt) throw new Error(`cannot be reached (${reasonOf(last)})`);
+      if (final !== null) throw final;
+      const waitedMs = performance.now() - startedAt;
+      if (waitedMs > openMs) throw new Error(unreachable(plainReasonOf(last, usesTls)));
+      if (waitedMs > PATIENCE_MS && !isWaitingTold) {
+        isWaitingTold = true;
+        onWaiting(plainReasonOf(last, usesTls));
+      }
       await pause(LOOK_AGAIN_MS);
     }
     // What SELECT refuses is told of, and yet the connection is there.
-    if (final !== null) throw new Error(reasonOf(final));
+    if (final !== null) throw final;
     // Of a cluster, most servers say the same.
     const warnings = new Set<string>();
     for (const link of redis.servers.links) {
@@ -65,6 +77,12 @@ export async function openRedis({
     return redis;
   } catch (error) {
     await redis.close();
-    throw new Error(`Redis at ${placesOf(settings.address)}: ${reasonOf(error)}`);
+    throw new Error(`Redis at ${placesOf(settings.address)}: ${plainReasonOf(error, usesTls)}`);
   }
+}
+
+/** The code first, what it means behind it. */
+function unreachable(reason: string): string {
+  const [code = '', ...hint] = reason.split(': ');
+  return [`cannot be reached (${code})`, ...hint].join(': ');
 }

@@ -97,6 +97,12 @@ describeWith('redis-sentinel', 'a Redis that Sentinels watch', () => {
     await sentinel?.start();
   });
 
+  it('says that the Sentinels know no primary of that name', async () => {
+    await expect(openTestRedis(`${sentinels.url}x`, {}, 500)).rejects.toThrow(
+      /ERR No such master with that name: the Sentinels watch nothing of the name in REDIS_URL$/,
+    );
+  });
+
   it('leaves nothing behind when it is closed while a Sentinel is gone', async () => {
     // Of this test, by jest.
     const areGone = () => activeTimers() <= 1;

@@ -1,4 +1,20 @@
+import type { HistogramReading } from '../histogram.js';
 import type { Script } from './script.js';
+
+/** How Redis does, as this node sees it. */
+export interface RedisStats {
+  /** From the first try of a command to its answer, or until it was given up. */
+  readonly commands: HistogramReading;
+  /** Commands without an answer. */
+  readonly waiting: number;
+  /** Since the start: how often messages or commands may have been lost. */
+  readonly breaks: number;
+  /**
+   * How long a question takes on the connection on which messages come. The answer comes behind all messages before it, so
+   * none of them was older when it arrived. `null`: nothing is known of the connection of now.
+   */
+  readonly lagMs: number | null;
+}
 
 export type Argument = string | number | Buffer;
 
@@ -60,6 +76,8 @@ export interface Redis {
    * is being done `isAvailable` is false; what rejects is tried again.
    */
   onRestored(restore: () => Promise<void>): void;
+
+  readonly stats: RedisStats;
 
   close(): Promise<void>;
 }

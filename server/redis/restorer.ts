@@ -24,6 +24,11 @@ export class Restorer {
     this.options = options;
   }
 
+  /** How often there was a break since the start. */
+  get breakCount(): number {
+    return this.breaks - 1;
+  }
+
   get isRestored(): boolean {
     return this.restoredAt === this.breaks;
   }

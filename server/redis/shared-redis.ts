@@ -4,7 +4,7 @@ import type { Connection } from './connection.js';
 import { DurableGroups } from './durable-groups.js';
 import { isReadOnly, isUnknownScript, NotSent } from './failures.js';
 import type { Link, LinkListener } from './link.js';
-import type { Argument, OnMessage, Redis } from './redis.js';
+import type { Argument, OnMessage, Redis, RedisStats } from './redis.js';
 import { Restorer } from './restorer.js';
 import type { Script } from './script.js';
 import { OneServer, type Servers } from './servers.js';
@@ -64,6 +64,16 @@ export class SharedRedis implements Redis {
 
   get isAvailable(): boolean {
     return this.restorer.isRestored && this.servers.isReady;
+  }
+
+  get stats(): RedisStats {
+    const lags = this.servers.links.map(({ lagMs }) => lagMs).filter((lag) => lag !== null);
+    return {
+      commands: this.tasks.times.read(),
+      waiting: this.tasks.waiting,
+      breaks: this.restorer.breakCount,
+      lagMs: lags.length === 0 ? null : Math.max(...lags),
+    };
   }
 
   /** The first connection stands: from now on what breaks is restored. */

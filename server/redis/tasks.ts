@@ -1,3 +1,4 @@
+import { Histogram } from '../histogram.js';
 import { isWorthAnotherTry, redisUnavailable } from './failures.js';
 
 /** How many commands may be under way at once; more are refused, so that a stuck Redis does not fill the memory. */
@@ -21,12 +22,19 @@ interface OpenTask extends Task {
 export class Tasks {
   /** In the order of their deadlines, since all may take as long. */
   private readonly open = new Set<OpenTask>();
+  /** From the first try to the answer, or until it is given up. */
+  readonly times = new Histogram();
   private underWay = 0;
   private timer: NodeJS.Timeout | null = null;
   private nextTry: Promise<void> | null = null;
   private isClosed = false;
 
   constructor(private readonly deadlineMs: number) {}
+
+  /** How many have not ended. */
+  get waiting(): number {
+    return this.underWay;
+  }
 
   /**
    * @param send is called for each try.
@@ -38,7 +46,8 @@ export class Tasks {
       return Promise.reject(redisUnavailable(new Error('too many commands are under way')));
     }
     return new Promise((resolve, reject) => {
-      const endsAt = performance.now() + this.deadlineMs;
+      const startedAt = performance.now();
+      const endsAt = startedAt + this.deadlineMs;
       const task: OpenTask = { endsAt, isOver: false, lastError: null, reject };
       this.open.add(task);
       this.timer ??= setTimeout(() => this.endOverdue(), this.deadlineMs);
@@ -47,6 +56,7 @@ export class Tasks {
         .then(resolve, reject)
         .finally(() => {
           this.underWay--;
+          this.times.observeSince(startedAt);
           this.open.delete(task);
         });
     });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { SpanContext } from '@opentelemetry/api';
 import { encodeFrame, formatCursor, type StreamConnected } from '@sluice/protocol';
 import { spreadRetryMs } from '../errors.js';
 import type { Filter } from '../hub/filter.js';
@@ -11,6 +12,9 @@ import { takeOver } from './take-over.js';
 export interface Opening {
   readonly workspace: string;
   readonly subject: string;
+  readonly issuer: string;
+  /** What the token is called in logs. */
+  readonly tokenHash: string | null;
   /** When the token ends, in seconds since 1970. */
   readonly expiresAt: number;
   readonly filter: Filter;
@@ -18,6 +22,8 @@ export interface Opening {
   readonly admission: HeldAdmission;
   /** Mean delay in ms before a native EventSource connects anew. */
   readonly retryMs: number;
+  /** The trace of the request; `null` where none is recorded. */
+  readonly trace: SpanContext | null;
 }
 
 /** Sends the head and the first frames; `null` if the client has gone meanwhile. */

@@ -15,11 +15,14 @@ const START: Start = { epoch: EPOCH, offset: 7, resumed: 'fresh', gap: null };
 const OPENING: Opening = {
   workspace: 'acme',
   subject: 'alice',
+  issuer: 'https://issuer.test',
+  tokenHash: null,
   expiresAt: 4_102_444_800,
   filter: createFilter({ topics: null, types: null, permitted: null }),
   requestId: 'request-1',
   admission: { release() {} },
   retryMs: 1_000,
+  trace: null,
 };
 
 interface Options {

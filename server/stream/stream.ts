@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import type { SpanContext } from '@opentelemetry/api';
 import {
   type ControlEventName,
   type ControlEvents,
@@ -23,11 +24,19 @@ const WARNING_LEAD_MS = 60_000;
 
 const EMPTY = Buffer.alloc(0);
 
+/** Why a stream ended that the service did not end. */
+const LEFT = 'The client closed the connection.';
+const BROKEN = 'The connection broke.';
+
 /** What is told of a stream when it has ended. */
 export interface StreamEnd {
   /** Why the service ended it; `null` where the client or the network did. */
   readonly code: ServiceErrorCode | null;
+  /** The same for people. */
+  readonly reason: string;
   readonly bytes: number;
+  /** Handed over to the socket. */
+  readonly events: number;
   readonly openedAt: number;
 }
 
@@ -39,8 +48,13 @@ export interface StreamOptions {
   /** When its token ends, in seconds since 1970. */
   readonly expiresAt: number;
   readonly subject: string;
+  readonly issuer: string;
+  /** What its token is called in logs. */
+  readonly tokenHash: string | null;
   readonly requestId: string;
   readonly admission: HeldAdmission;
+  /** The trace of its opening; `null` where none is recorded. */
+  readonly trace: SpanContext | null;
 }
 
 /** The right of the stream to be open, which it gives back when it ends. */
@@ -65,12 +79,17 @@ export class Stream implements Follower {
   isClosed = false;
 
   private bytes = 0;
+  private events = 0;
   endCode: StreamEnd['code'] = null;
+  private reason = LEFT;
   private onDrained: (() => void)[] | null = null;
   private readonly openedAt = Date.now();
   readonly subject: string;
+  readonly issuer: string;
+  readonly tokenHash: string | null;
   readonly requestId: string;
   readonly admission: HeldAdmission;
+  readonly trace: SpanContext | null;
 
   constructor(
     private readonly sink: Writable,
@@ -85,15 +104,25 @@ export class Stream implements Follower {
     const lead = Math.min(WARNING_LEAD_MS, (expiresAtMs - this.openedAt) / 5);
     this.warnAt = expiresAtMs - lead;
     this.subject = options.subject;
+    this.issuer = options.issuer;
+    this.tokenHash = options.tokenHash;
     this.requestId = options.requestId;
     this.admission = options.admission;
+    this.trace = options.trace;
     // HTTP sockets are half-open: without this, each client that leaves would leave a socket behind.
     sink.on('end', destroyIt);
     sink.on('error', destroyIt);
-    sink.on('close', () => {
+    sink.on('close', (isBroken: unknown) => {
       this.isClosed = true;
+      if (this.endCode === null && isBroken === true) this.reason = BROKEN;
       this.settleDrained();
-      onClose(this, { code: this.endCode, bytes: this.bytes, openedAt: this.openedAt });
+      onClose(this, {
+        code: this.endCode,
+        reason: this.reason,
+        bytes: this.bytes,
+        events: this.events,
+        openedAt: this.openedAt,
+      });
     });
   }
 
@@ -101,9 +130,10 @@ export class Stream implements Follower {
     return this.sink.writableLength;
   }
 
-  write(frames: Buffer): void {
+  write(frames: Buffer, events = 0): void {
     if (this.isClosed) return;
     this.bytes += frames.length;
+    this.events += events;
     this.sink.write(frames);
     if (this.blockedSince > 0 || this.sink.writableLength === 0) return;
     this.blockedSince = Date.now();
@@ -141,6 +171,7 @@ export class Stream implements Follower {
       ...(detail !== undefined && { detail }),
     });
     this.control('stream.error', problem, isTerminal(code) ? { retry: TERMINAL_RETRY_MS } : {});
+    this.reason = detail ?? problem.title;
     this.close(code, code === 'SLOW_CONSUMER' ? SLOW_CLOSE_GRACE_MS : CLOSE_GRACE_MS);
   }
 

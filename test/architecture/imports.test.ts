@@ -62,7 +62,7 @@ describe('the import rule', () => {
     ['server/hub/hub.ts', `import type { EventLog } from '../log/event-log.js';`],
     ['server/http/subscribe.ts', `import { Router } from 'express'; import '../stream/stream.js';`],
     ['server/log/lmdb-event-log.ts', `import { x } from '@scope/kept/sub'; import 'node:fs';`],
-    ['server/compose.ts', `import { LmdbEventLog } from './log/lmdb-event-log.js';`],
+    ['server/adapters.ts', `import { LmdbEventLog } from './log/lmdb-event-log.js';`],
     ['server/index.ts', `export { LmdbEventLog } from './log/lmdb-event-log.js';`],
     ['server/main.ts', `start(process.env);`],
     ['server/http/subscribe.ts', `const { pid } = process; const load = process.memoryUsage();`],

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { eventsPath } from '@sluice/protocol';
+import { loggedLines } from '../support/logged.js';
 import { startPlayground, WORKSPACE } from '../support/playground.js';
 import { RawStream } from '../support/raw-http.js';
 
@@ -56,6 +57,11 @@ describe('a full disk', () => {
         }
       }
       expect(refusals).toBe(5);
+      // Every line is one of the log, what the store itself says of it included, and one tells why.
+      const causes = loggedLines(service).map(({ cause }) => cause);
+      expect(causes).toContainEqual(
+        expect.objectContaining({ message: expect.stringContaining('is its disk full?') }),
+      );
       expect(acknowledged.length).toBeGreaterThan(20);
 
       const seenLive: unknown[] = [];

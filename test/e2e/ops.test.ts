@@ -1,78 +1,70 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventsPath } from '@sluice/protocol';
 import { codeOf, readDocument, tableRows } from '../docs/markdown.js';
+import { lint, namesOf, type Scrape, scrape } from '../support/metrics.js';
 import { openStream, startNodes } from '../support/nodes.js';
+import { startPermissionServer } from '../support/permission-server.js';
 import { numbered, startPlayground, WORKSPACE } from '../support/playground.js';
 import { Service } from '../support/service.js';
 import { numbersOf } from '../support/stream-records.js';
 import { freePort } from '../support/test-service.js';
 import { createTestIssuer } from '../support/tokens.js';
-import { describeWith } from '../support/tools.js';
+import { describeWith, findTool } from '../support/tools.js';
 import { until } from '../support/until.js';
 
-const NAME = '[a-zA-Z_:][a-zA-Z0-9_:]*';
-const LABEL = '[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\\\\n]|\\\\[\\\\"n])*"';
-const NUMBER = '(?:-?\\d+(?:\\.\\d+)?(?:e[+-]?\\d+)?|[+-]Inf|NaN)';
-const HELP = new RegExp(`^# HELP (${NAME}) \\S.*$`);
-const TYPE = new RegExp(`^# TYPE (${NAME}) (counter|gauge|histogram|summary)$`);
-const SAMPLE = new RegExp(`^(${NAME})(?:\\{(${LABEL}(?:,${LABEL})*)\\})? (${NUMBER})$`);
+const { version } = JSON.parse(readDocument('server/package.json')) as { version: string };
 
-/** What a scrape told: values by name and labels, as they stand in the text. */
-interface Scrape {
-  readonly samples: ReadonlyMap<string, number>;
-  readonly types: ReadonlyMap<string, string>;
-  readonly labels: ReadonlySet<string>;
+/** All there are; `le` is that of histograms. */
+const LABELS = [
+  'sluice_build_info version',
+  'sluice_build_info node',
+  'sluice_log_lines_lost_total log',
+  'sluice_streams_ended_total code',
+  'sluice_gaps_total reason',
+  'sluice_workspace_streams workspace',
+  'sluice_workspace_events_published_total workspace',
+  'sluice_workspace_events_delivered_total workspace',
+  'sluice_requests_refused_total code',
+  'sluice_gate_step_seconds step',
+  'sluice_gate_step_seconds outcome',
+  'sluice_gate_step_seconds le',
+  'sluice_jwks_fetches_total issuer',
+  'sluice_jwks_fetches_total outcome',
+  'sluice_jwks_age_seconds issuer',
+  'sluice_jwks_keys issuer',
+  'sluice_permission_decisions_total permission',
+  'sluice_permission_decisions_total outcome',
+  'sluice_log_append_seconds le',
+  'sluice_publish_to_write_seconds le',
+];
+
+/** The names in the table, those that are told with a setting alone where it is that one. */
+function documented(setting: 'REDIS_URL' | 'AUTHZEN_URL' | null): string[] {
+  return tableRows(readDocument('docs/configuration.md'), 'metrics')
+    .filter(([, meaning = '']) => {
+      const [, needed] = /only with `([A-Z_]+)`/.exec(meaning) ?? [];
+      return needed === undefined || needed === setting;
+    })
+    .map(([name]) => codeOf(name) ?? '')
+    .sort();
 }
 
-/** Reads the text format of Prometheus, version 0.0.4, and accepts nothing else. */
-function readMetrics(text: string): Scrape {
-  const samples = new Map<string, number>();
-  const types = new Map<string, string>();
-  const labels = new Set<string>();
-  let current = '';
-  expect(text.endsWith('\n')).toBe(true);
-  for (const line of text.split('\n').filter((part) => part !== '')) {
-    const [, helped] = HELP.exec(line) ?? [];
-    const [, typed, type = ''] = TYPE.exec(line) ?? [];
-    const [, name, labelText = '', value] = SAMPLE.exec(line) ?? [];
-    if (helped !== undefined) {
-      // All that is said of a metric stands together, and once.
-      expect(types.has(helped)).toBe(false);
-      current = helped;
-    } else if (typed !== undefined) {
-      expect(typed).toBe(current);
-      types.set(typed, type);
-    } else if (name !== undefined) {
-      expect(name.replace(/_(sum|count|bucket)$/, '')).toBe(current);
-      for (const [, label = ''] of labelText.matchAll(/([a-zA-Z0-9_]+)="/g)) {
-        labels.add(`${current} ${label}`);
-      }
-      const key = labelText === '' ? name : `${name}{${labelText}}`;
-      expect(samples.has(key)).toBe(false);
-      samples.set(key, Number(value));
-    } else {
-      throw new Error(`not a line of metrics: ${line}`);
-    }
-  }
-  return { samples, types, labels };
-}
-
-async function scrape(opsUrl: string): Promise<Scrape> {
-  const response = await fetch(`${opsUrl}/metrics`);
-  expect(response.status).toBe(200);
-  expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
-  return readMetrics(await response.text());
+function lintWhereItCanBe(found: Scrape): void {
+  const promtool = findTool('promtool');
+  if ('path' in promtool) lint(promtool.path, found);
 }
 
 describe('the port for operators', () => {
   it('tells what the service counts, in words that Prometheus reads', async () => {
-    await using playground = await startPlayground({ env: { OPS_PORT: '0' } });
+    const env = { OPS_PORT: '0', METRICS_WORKSPACES: `${WORKSPACE},quiet` };
+    await using playground = await startPlayground({ env });
     const { service, token, issuer } = playground;
     using stream = await openStream(service, token);
     using other = await openStream(service, token);
     await other.next('stream.connected');
     await playground.publish(numbered(1, 5));
     await stream.received.find(() => numbersOf(stream).length === 5);
+    await other.received.find(() => numbersOf(other).length === 5);
     expect((await fetch(service.url + eventsPath(WORKSPACE))).status).toBe(401);
     expect((await fetch(`${service.url}/nothing`)).status).toBe(404);
     const foreign = issuer.mint({ workspace: 'other' });
@@ -80,26 +72,65 @@ describe('the port for operators', () => {
     expect(await (await fetch(refused)).text()).toContain('WORKSPACE_MISMATCH');
     other[Symbol.dispose]();
 
-    const { samples, types, labels } = await until('a stream has gone', async () => {
-      const found = await scrape(service.opsUrl);
-      return found.samples.get('sluice_streams') === 1 ? found : null;
+    const found = await until('a stream has gone', async () => {
+      const last = await scrape(service.opsUrl);
+      return last.samples.get('sluice_streams') === 1 ? last : null;
     });
+    const { samples, types, labels } = found;
+    const byIssuer = `issuer="${issuer.settings('')['TOKEN_ISSUER']}"`;
     expect(Object.fromEntries(samples)).toMatchObject({
+      [`sluice_build_info{version="${version}",node="${process.version}"}`]: 1,
       sluice_ready: 1,
       sluice_log_available: 1,
+      'sluice_log_lines_lost_total{log="log"}': 0,
+      'sluice_log_lines_lost_total{log="audit"}': 0,
       sluice_streams: 1,
+      sluice_streams_limit: 100_000,
       sluice_streams_opened_total: 2,
       'sluice_streams_ended_total{code="client"}': 1,
+      'sluice_streams_ended_total{code="SLOW_CONSUMER"}': 0,
       'sluice_requests_refused_total{code="MISSING_TOKEN"}': 1,
       'sluice_requests_refused_total{code="NOT_FOUND"}': 1,
       'sluice_requests_refused_total{code="WORKSPACE_MISMATCH"}': 1,
+      'sluice_requests_refused_total{code="INTERNAL_ERROR"}': 0,
       sluice_stream_workspaces: 1,
+      sluice_stream_rechecks_failing: 0,
+      sluice_blocked_streams: 0,
+      sluice_queued_bytes: 0,
+      sluice_lagging_streams: 0,
+      'sluice_gaps_total{reason="expired"}': 0,
       sluice_events_published_total: 5,
+      sluice_events_delivered_total: 10,
+      sluice_events_replayed_total: 0,
+      sluice_publish_to_write_seconds_count: 1,
+      sluice_log_append_seconds_count: 1,
+      sluice_log_append_failures_total: 0,
       sluice_log_workspaces: 1,
       sluice_log_events: 5,
+      sluice_revocations: 0,
+      [`sluice_jwks_fetches_total{${byIssuer},outcome="ok"}`]: 1,
+      [`sluice_jwks_fetches_total{${byIssuer},outcome="failed"}`]: 0,
+      [`sluice_jwks_keys{${byIssuer}}`]: 1,
+      // Two streams and a publish; who had no token, or one of elsewhere, was refused.
+      'sluice_gate_step_seconds_count{step="token",outcome="ok"}': 3,
+      'sluice_gate_step_seconds_count{step="token",outcome="refused"}': 2,
+      'sluice_gate_step_seconds_count{step="token",outcome="failed"}': 0,
+      'sluice_gate_step_seconds_count{step="permission",outcome="ok"}': 3,
+      'sluice_gate_step_seconds_count{step="places",outcome="ok"}': 2,
+      'sluice_permission_decisions_total{permission="realtime:subscribe",outcome="allowed"}': 2,
+      'sluice_permission_decisions_total{permission="realtime:publish",outcome="allowed"}': 1,
+      'sluice_permission_decisions_total{permission="realtime:admin",outcome="denied"}': 0,
+      [`sluice_workspace_streams{workspace="${WORKSPACE}"}`]: 1,
+      'sluice_workspace_streams{workspace="quiet"}': 0,
+      [`sluice_workspace_events_published_total{workspace="${WORKSPACE}"}`]: 5,
+      [`sluice_workspace_events_delivered_total{workspace="${WORKSPACE}"}`]: 10,
     });
     for (const name of [
       'sluice_events_published_bytes_total',
+      'sluice_written_bytes_total',
+      'sluice_publish_to_write_seconds_sum',
+      'sluice_log_append_seconds_sum',
+      `sluice_jwks_age_seconds{${byIssuer}}`,
       'sluice_tail_bytes',
       'sluice_history_cache_limit_bytes',
       'sluice_log_bytes',
@@ -114,20 +145,40 @@ describe('the port for operators', () => {
       expect(seconds).toBeGreaterThanOrEqual(0);
       expect(seconds).toBeLessThan(10);
     }
-    expect(samples.has('sluice_redis_available')).toBe(false);
     // What callers choose, such as a workspace, is no label: there would be as many series as callers please.
     const ours = [...labels].filter((label) => label.startsWith('sluice_'));
-    expect(new Set(ours)).toEqual(
-      new Set(['sluice_streams_ended_total code', 'sluice_requests_refused_total code']),
-    );
-    const named = [...types].filter(([name]) => name.startsWith('sluice_'));
-    for (const [name, type] of named) expect(name.endsWith('_total')).toBe(type === 'counter');
-    const documented = tableRows(readDocument('docs/configuration.md'), 'metrics').map(([name]) =>
-      codeOf(name),
-    );
-    expect([...named.map(([name]) => name), 'sluice_redis_available'].sort()).toEqual(
-      documented.sort(),
-    );
+    expect(ours.sort()).toEqual([...LABELS].sort());
+    for (const [name, type] of types) {
+      if (name.startsWith('sluice_')) expect(name.endsWith('_total')).toBe(type === 'counter');
+    }
+    expect(namesOf(found)).toEqual(documented(null));
+    for (const secret of [token, foreign, 'access_token']) expect(found.text).not.toContain(secret);
+  }, 30_000);
+
+  it('tells of a decision point how it is asked', async () => {
+    await using permissions = await startPermissionServer();
+    const env = { ...permissions.settings, OPS_PORT: '0', AUTHZEN_CACHE_MS: '60000' };
+    await using playground = await startPlayground({ env });
+    await playground.publish(numbered(1, 1));
+    await playground.publish(numbered(2, 2));
+    permissions.answer = 'nothing';
+    const refused = await fetch(playground.service.url + eventsPath(WORKSPACE), {
+      headers: { Authorization: `Bearer ${playground.token}` },
+    });
+    expect(refused.status).toBe(503);
+    const found = await scrape(playground.service.opsUrl);
+    expect(Object.fromEntries(found.samples)).toMatchObject({
+      'sluice_permission_calls_total{outcome="ok"}': 1,
+      'sluice_permission_calls_total{outcome="failed"}': 1,
+      sluice_permission_cache_hits_total: 1,
+      sluice_permission_calls_waiting: 0,
+      sluice_permission_breaker_open: 0,
+      'sluice_permission_decisions_total{permission="realtime:publish",outcome="allowed"}': 2,
+      'sluice_permission_decisions_total{permission="realtime:subscribe",outcome="failed"}': 1,
+      'sluice_gate_step_seconds_count{step="permission",outcome="failed"}': 1,
+    });
+    expect(namesOf(found)).toEqual(documented('AUTHZEN_URL'));
+    lintWhereItCanBe(found);
   }, 30_000);
 
   it('answers what it is there for, and the public port none of it', async () => {
@@ -161,8 +212,22 @@ describe('the port for operators', () => {
     await using playground = await startPlayground({ env: { OPS_PORT: '0' } });
     const { port } = new URL(playground.service.opsUrl);
     await expect(startPlayground({ env: { OPS_PORT: port } })).rejects.toThrow(
-      `port ${port} of 127.0.0.1 (OPS_PORT) cannot be used (EADDRINUSE)`,
+      `port ${port} of 127.0.0.1 is taken: set OPS_PORT to another one`,
     );
+  }, 30_000);
+});
+
+describeWith('promtool', 'the metrics', (promtool) => {
+  it('are as Prometheus would have them', async () => {
+    const env = { OPS_PORT: '0', METRICS_WORKSPACES: WORKSPACE };
+    await using playground = await startPlayground({ env });
+    const found = await scrape(playground.service.opsUrl);
+    expect(() => lint(promtool, found)).not.toThrow();
+    const worse = {
+      ...found,
+      text: found.text.replaceAll('sluice_revocations', 'sluice_revs_total'),
+    };
+    expect(() => lint(promtool, worse)).toThrow('sluice_revs_total');
   }, 30_000);
 });
 
@@ -176,7 +241,16 @@ describeWith('redis-server', 'the port for operators of a node among others', ()
     };
     // The keys of the issuer may still be on their way.
     await until('it is ready', async () => (await readiness()).code === 200);
-    expect((await scrape(opsUrl)).samples.get('sluice_redis_available')).toBe(1);
+    const found = await until('Redis has answered a question', async () => {
+      const last = await scrape(opsUrl);
+      return last.samples.has('sluice_redis_lag_seconds') ? last : null;
+    });
+    expect(found.samples.get('sluice_redis_available')).toBe(1);
+    expect(found.samples.get('sluice_redis_lag_seconds')).toBeLessThan(10);
+    expect(found.samples.get('sluice_redis_command_seconds_count')).toBeGreaterThan(0);
+    expect(namesOf(found)).toEqual(documented('REDIS_URL'));
+    lintWhereItCanBe(found);
+    const breaks = found.samples.get('sluice_redis_breaks_total') ?? Number.NaN;
 
     await nodes.redis.kill();
     const { text } = await until('it is not ready', async () => {
@@ -189,6 +263,8 @@ describeWith('redis-server', 'the port for operators of a node among others', ()
     expect(samples.get('sluice_ready')).toBe(0);
     // What cannot be known is not told, rather than told as nothing.
     expect(samples.has('sluice_log_bytes')).toBe(false);
+    expect(samples.has('sluice_redis_lag_seconds')).toBe(false);
+    expect(samples.get('sluice_redis_breaks_total')).toBeGreaterThan(breaks);
 
     await nodes.redis.start();
     await until('it is ready', async () => (await readiness()).code === 200);

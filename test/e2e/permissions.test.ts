@@ -439,6 +439,7 @@ describe('the audit log of a service', () => {
         issuer: 'https://issuer.test',
         clientId: 'web',
         tokenId: 'jti-1',
+        tokenHash: expect.stringMatching(/^[\w-]{16}$/),
         topics: ['orders', 'news'],
         checker: 'claims',
         outcome: 'ok',

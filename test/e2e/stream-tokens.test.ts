@@ -168,7 +168,7 @@ describe('who asks for a stream token', () => {
     expect(headers.get('referrer-policy')).toEqual(['no-referrer']);
     const { streamToken, expiresAt, ...rest } = JSON.parse(body) as Issued;
     expect(rest).toEqual({});
-    expect(streamToken).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(streamToken).toMatch(/^sst_[A-Za-z0-9_-]{43}$/);
     expect(expiresAt).toBe(new Date(expiresAt).toISOString());
     expect(Date.parse(expiresAt)).toBeGreaterThanOrEqual(before + 30_000);
     expect(Date.parse(expiresAt)).toBeLessThanOrEqual(Date.now() + 30_000);

@@ -21,6 +21,8 @@ interface LockRequest {
 export class FakeTabs implements Disposable {
   /** All that was ever said on a channel. */
   readonly messages: unknown[] = [];
+  /** What of it has come to a tab. */
+  readonly heard: unknown[] = [];
   readonly openChannels = new Set<object>();
   /** The timers of all tabs that are neither cleared nor over. */
   readonly timers = new Set<unknown>();
@@ -31,7 +33,7 @@ export class FakeTabs implements Disposable {
   readonly #globals: readonly (readonly [string, PropertyDescriptor | undefined])[];
 
   constructor() {
-    const { messages, openChannels } = this;
+    const { messages, heard, openChannels } = this;
     class TabChannel {
       readonly #channel: BroadcastChannel;
       readonly #tab = currentTab.getStore();
@@ -42,10 +44,14 @@ export class FakeTabs implements Disposable {
       }
 
       set onmessage(listener: (event: unknown) => void) {
+        const hear = (event: unknown): void => {
+          listener(event);
+          heard.push((event as { data: unknown }).data);
+        };
         this.#channel.onmessage = (event: unknown) => {
           const tab = this.#tab;
-          if (tab === undefined) listener(event);
-          else tab.whenAwake(() => openChannels.has(this) && currentTab.run(tab, listener, event));
+          if (tab === undefined) hear(event);
+          else tab.whenAwake(() => openChannels.has(this) && currentTab.run(tab, hear, event));
         };
       }
 

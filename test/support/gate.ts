@@ -8,6 +8,7 @@ import { claimsPermissionChecker } from '../../server/gate/permission/claims-per
 import type { PermissionQuestion } from '../../server/gate/permission/permission-checker.js';
 import { Permissions } from '../../server/gate/permission/permissions.js';
 import type { Principal } from '../../server/gate/principal.js';
+import { unwatched } from '../../server/gate/step-watch.js';
 import type { TokenVerifier } from '../../server/gate/token/token-verifier.js';
 
 // Parts of the gate that a test is not about, each as plain as it can be.
@@ -74,6 +75,7 @@ export function testGate({
       redeem: () => Promise.reject(new SluiceError('INVALID_TOKEN')),
     },
     queryTokens: { areAccepted: true, maxLifetimeSeconds: null },
+    steps: unwatched,
     clockToleranceSeconds: 5,
     ...parts,
   });

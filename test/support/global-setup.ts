@@ -7,40 +7,50 @@ import { promisify } from 'node:util';
 // Once for all test files: finds the programs that tests need beside Node, and installs what is missing where it may.
 // It imports nothing but Node's own modules, because the test runner loads it without its own way of resolving names.
 
-/** Programs that are no packages of this project. */
-export type ToolName =
-  | 'chromium'
-  | 'curl'
-  | 'firefox'
-  | 'node-22'
-  | 'node-24'
-  | 'redis-server'
-  | 'redis-sentinel';
+/** Programs that are no packages of this project, each with the Debian package that holds it. */
+const DEBIAN_PACKAGES = {
+  apache2: 'apache2',
+  caddy: 'caddy',
+  chromium: 'chromium',
+  curl: 'curl',
+  'docker-compose': 'docker-compose',
+  'firefox-esr': 'firefox-esr',
+  haproxy: 'haproxy',
+  hitch: 'hitch',
+  jq: 'jq',
+  luajit: 'luajit',
+  nginx: 'nginx-light',
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
+  'redis-sentinel': 'redis-sentinel',
+  'redis-server': 'redis-server',
+  script: 'bsdutils',
+  shellcheck: 'shellcheck',
+  'systemd-analyze': 'systemd',
+  unshare: 'util-linux',
+  varnishd: 'varnish',
+} as const;
+
+type Program = keyof typeof DEBIAN_PACKAGES;
+
+export type ToolName = Program | 'node-22' | 'node-24';
 
 /** Where a program is, or why it cannot be had. */
 export type Tool = { readonly path: string } | { readonly missing: string };
 
 /** Carries what was found to the processes that run the tests, as JSON. */
-export const TOOLS_VARIABLE = 'SLUICE_TEST_TOOLS';
+export const TOOLS_VARIABLE = 'TEST_TOOLS';
 
 const INSTALL_DEADLINE_MS = 300_000;
 const run = promisify(execFile);
 
 export default async function globalSetup(): Promise<void> {
-  const [chromium, curl, firefox, redisServer, redisSentinel, node22, node24] = await Promise.all([
-    ...installFromDebian(['chromium', 'curl', 'firefox-esr', 'redis-server', 'redis-sentinel']),
+  const [programs, node22, node24] = await Promise.all([
+    findPrograms(),
     installNode(22),
     installNode(24),
   ]);
-  const tools: Record<ToolName, Tool> = {
-    chromium: chromium as Tool,
-    curl: curl as Tool,
-    firefox: firefox as Tool,
-    'node-22': node22 as Tool,
-    'node-24': node24 as Tool,
-    'redis-server': redisServer as Tool,
-    'redis-sentinel': redisSentinel as Tool,
-  };
+  const tools: Record<ToolName, Tool> = { ...programs, 'node-22': node22, 'node-24': node24 };
   for (const [name, tool] of Object.entries(tools)) {
     if ('missing' in tool) {
       process.stderr.write(`Tests that need ${name} cannot run: ${tool.missing}\n`);
@@ -49,17 +59,17 @@ export default async function globalSetup(): Promise<void> {
   process.env[TOOLS_VARIABLE] = JSON.stringify(tools);
 }
 
-/** Programs whose Debian package has their own name; installed together, and only if one is missing. */
-function installFromDebian(programs: readonly string[]): Promise<Tool>[] {
+/** What is missing is installed, all at once. */
+async function findPrograms(): Promise<Record<Program, Tool>> {
+  const programs = Object.keys(DEBIAN_PACKAGES) as Program[];
   const absent = programs.filter((program) => findProgram(program) === null);
-  const installed = absent.length === 0 ? Promise.resolve(null) : aptInstall(absent);
-  return programs.map(async (program): Promise<Tool> => {
-    const found = findProgram(program);
-    if (found !== null) return { path: found };
-    const fault = await installed;
+  const packages = [...new Set(absent.map((program) => DEBIAN_PACKAGES[program]))];
+  const fault = packages.length === 0 ? null : await aptInstall(packages);
+  const toolOf = (program: Program): Tool => {
     const path = findProgram(program);
     return path === null ? { missing: fault ?? 'its package does not hold it' } : { path };
-  });
+  };
+  return Object.fromEntries(programs.map((name) => [name, toolOf(name)])) as Record<Program, Tool>;
 }
 
 /** Installs Debian packages; what went wrong, or `null`. */
@@ -72,7 +82,8 @@ async function aptInstall(packages: readonly string[]): Promise<string | null> {
   const options = {
     timeout: INSTALL_DEADLINE_MS,
     maxBuffer: 64 * 1024 * 1024,
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    // In runlevel 1 packages do not start the services that they bring: the tests start their own.
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
   };
   try {
     await run('apt-get', ['update'], options);
@@ -112,7 +123,7 @@ async function installNode(major: number): Promise<Tool> {
 
 function findProgram(name: string): string | null {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
-  for (const folder of [...folders, '/usr/bin']) {
+  for (const folder of [...folders, '/usr/bin', '/usr/sbin']) {
     const path = join(folder, name);
     try {
       accessSync(path, constants.X_OK);

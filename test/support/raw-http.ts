@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { createParser } from 'eventsource-parser';
 import { HttpReader, type RawHead } from './http-reader.js';
 import { DEADLINE_MS, Inbox, withResolvers } from './inbox.js';
@@ -7,6 +8,10 @@ import { DEADLINE_MS, Inbox, withResolvers } from './inbox.js';
 export interface RawRequest {
   readonly port: number;
   readonly host?: string;
+  /** The authority, as PEM, that signed for the other side: the request goes over TLS. */
+  readonly ca?: string;
+  /** The address of this machine that it comes from. */
+  readonly localAddress?: string;
   readonly method?: string;
   /** As it stands in the request line. */
   readonly path: string;
@@ -164,7 +169,8 @@ export class RawStream implements Disposable {
   }
 }
 
-function open({ port, host = '127.0.0.1', method = 'GET', path, headers = [], body }: RawRequest) {
+function open(request: RawRequest): Socket {
+  const { port, host = '127.0.0.1', method = 'GET', path, headers = [], body } = request;
   const bytes = body === undefined ? null : Buffer.from(body);
   const names = new Set(headers.map(([name]) => name.toLowerCase()));
   const lines = [
@@ -175,7 +181,9 @@ function open({ port, host = '127.0.0.1', method = 'GET', path, headers = [], bo
       ? []
       : [`Content-Length: ${bytes.length}`]),
   ];
-  const socket = connect(port, host).setNoDelay();
+  const { ca, localAddress } = request;
+  const target = { port, host, ...(localAddress !== undefined && { localAddress }) };
+  const socket = (ca === undefined ? connect(target) : connectTls({ ...target, ca })).setNoDelay();
   // latin1: what a test writes as \u00ff is the byte FF.
   socket.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'));
   if (bytes !== null) socket.write(bytes);

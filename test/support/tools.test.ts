@@ -17,7 +17,7 @@ describeWith('chromium', 'the Chromium program', (path) => {
   });
 });
 
-describeWith('firefox', 'the Firefox program', (path) => {
+describeWith('firefox-esr', 'the Firefox program', (path) => {
   it('runs', async () => {
     expect((await run(path, ['--version'])).stdout).toMatch(/^Mozilla Firefox \d/);
   });

@@ -3,6 +3,7 @@ import { inTurns } from '../in-turns.js';
 import type { PermissionQuestion } from '../permission/permission-checker.js';
 import type { Permissions } from '../permission/permissions.js';
 import type { RevocableToken, Revocations } from '../revocation/revocations.js';
+import { type StepWatch, unwatched } from '../step-watch.js';
 import { type Admission, AdmittedStream } from './admitted-stream.js';
 import { networkOf } from './network.js';
 import { OpeningRate } from './opening-rate.js';
@@ -31,6 +32,8 @@ export interface AdmissionsParts {
   readonly revocations: FollowedRevocations;
   /** What is counted over all nodes; `null`: there is one node. */
   readonly sharedPlaces?: SharedPlaces | null;
+  /** Default: nobody looks. */
+  readonly steps?: StepWatch;
   /** Told, now and then, why a permission could not be asked for again. */
   readonly onFailure?: (error: unknown) => void;
 }
@@ -48,6 +51,7 @@ export class Admissions {
   /** `null` where permissions do not change while a token lives. */
   private readonly rechecks: Rechecks | null;
   private readonly revocations: FollowedRevocations;
+  private readonly steps: StepWatch;
   private readonly onRelease = (stream: AdmittedStream) => {
     this.remove(stream);
     this.sharedPlaces?.give(stream);
@@ -56,7 +60,7 @@ export class Admissions {
   private isSearching = false;
 
   constructor(parts: AdmissionsParts) {
-    const { limits, recheck, permissions, revocations, sharedPlaces, onFailure } = parts;
+    const { limits, recheck, permissions, revocations, sharedPlaces, steps, onFailure } = parts;
     this.openings = new OpeningRate(limits.maxOpensPerSecond);
     this.places = new Places(limits);
     this.sharedPlaces = sharedPlaces ?? null;
@@ -64,11 +68,21 @@ export class Admissions {
       ? new Rechecks(recheck, permissions, onFailure ?? (() => {}))
       : null;
     this.revocations = revocations;
+    this.steps = steps ?? unwatched;
     revocations.onRevoked((workspace) => void this.endRevoked(workspace));
   }
 
   /** @throws SluiceError RATE_LIMIT_EXCEEDED, UNAVAILABLE, INVALID_TOKEN if the token was revoked meanwhile. */
-  async admit({ question, permitted, address }: AdmissionRequest): Promise<Admission> {
+  admit(request: AdmissionRequest): Promise<Admission> {
+    return this.steps.watch('places', () => this.takePlace(request));
+  }
+
+  /** Streams whose permission cannot be asked for again. */
+  get failingRechecks(): number {
+    return this.rechecks?.failing ?? 0;
+  }
+
+  private async takePlace({ question, permitted, address }: AdmissionRequest): Promise<Admission> {
     const { principal, workspace } = question;
     this.revocations.check(principal, workspace);
     const stream = new AdmittedStream({

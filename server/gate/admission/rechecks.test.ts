@@ -339,3 +339,29 @@ describe('a checker that cannot be asked', () => {
     expect(ended.map(([code]) => code)).toEqual(['AUTH_ERROR']);
   });
 });
+
+describe('streams whose permission cannot be asked for', () => {
+  it('are counted until an answer comes or they end', async () => {
+    const admissions = open();
+    await admit(admissions);
+    const { admission } = await admit(admissions);
+    expect(admissions.failingRechecks).toBe(0);
+    checker.answer = fail;
+    await pass(INTERVAL + STEP);
+    expect(admissions.failingRechecks).toBe(2);
+    admission.release();
+    expect(admissions.failingRechecks).toBe(1);
+    checker.answer = () => ({ allowed: true });
+    await pass(INTERVAL + STEP);
+    expect(admissions.failingRechecks).toBe(0);
+  });
+
+  it('are no longer counted when their grace is over', async () => {
+    const admissions = open(0);
+    const { admission } = await admit(admissions);
+    checker.answer = fail;
+    await pass(INTERVAL + STEP);
+    admission.release();
+    expect(admissions.failingRechecks).toBe(0);
+  });
+});

@@ -28,6 +28,8 @@ export class Rechecks {
   private isScheduled = false;
   private isClosed = false;
   private toldAt = Number.NEGATIVE_INFINITY;
+  /** Streams about which the last question was not answered. */
+  private readonly unanswered = new Set<AdmittedStream>();
 
   /** @param onFailure told, now and then, why a question was not answered. */
   constructor(
@@ -38,6 +40,11 @@ export class Rechecks {
     this.timer = setInterval(() => this.look(), DEADLINE_STEP_MS).unref();
   }
 
+  /** Streams whose permission cannot be asked for. */
+  get failing(): number {
+    return this.unanswered.size;
+  }
+
   /** The first question comes at any time within the interval: streams that opened together are not asked about together. */
   add(stream: AdmittedStream): void {
     this.plan(stream, clock() + Math.random() * this.rules.intervalMs);
@@ -46,6 +53,7 @@ export class Rechecks {
   remove(stream: AdmittedStream): void {
     this.due.remove(stream, stream.recheckAt);
     this.waiting.delete(stream);
+    this.unanswered.delete(stream);
   }
 
   close(): void {
@@ -123,6 +131,7 @@ export class Rechecks {
       return;
     }
     stream.unansweredSince = 0;
+    this.unanswered.delete(stream);
     // Never more than the interval lies between two questions.
     this.plan(stream, clock() + this.rules.intervalMs * (0.8 + Math.random() * 0.2));
   }
@@ -134,6 +143,7 @@ export class Rechecks {
       return;
     }
     const now = clock();
+    this.unanswered.add(stream);
     this.tell(error, now);
     const graceEndsAt = stream.unansweredSince + this.rules.graceMs;
     if (now >= graceEndsAt) this.endUnanswered(stream);

@@ -382,3 +382,49 @@ describe('a policy decision point that fails', () => {
     expect(server.calls.items).toHaveLength(50);
   });
 });
+
+describe('what is told of the asking', () => {
+  it('is which questions were called for, and which needed no call of their own', async () => {
+    const checker = checkerOf(server);
+    expect(checker.calls).toEqual({
+      ok: 0,
+      failed: 0,
+      cacheHits: 0,
+      waiting: 0,
+      isBreakerOpen: false,
+    });
+    await checker.check(asked());
+    await checker.check(asked());
+    expect(checker.calls).toMatchObject({ ok: 1, cacheHits: 1 });
+    server.answer = 'held';
+    const together = [checker.check(ofSubject('bob')), checker.check(ofSubject('bob'))];
+    await server.calls.atLeast(2);
+    server.release();
+    await Promise.all(together);
+    expect(checker.calls).toMatchObject({ ok: 2, failed: 0, cacheHits: 2 });
+  });
+
+  it('is how many wait for their turn, until they have it or are given up', async () => {
+    const checker = checkerOf(server, PATIENT);
+    server.answer = 'held';
+    const all = questions(60).map((question) => checker.check(question));
+    await server.calls.atLeast(50);
+    expect(checker.calls).toMatchObject({ ok: 0, waiting: 10 });
+    server.answer = 'decision';
+    server.release();
+    await Promise.all(all);
+    expect(checker.calls).toMatchObject({ ok: 60, waiting: 0 });
+    // Those that are not answered in time, and those whose turn has not come by then.
+    server.answer = 'held';
+    const hasty = checkerOf(server, { deadlineMs: 200 });
+    await Promise.all(questions(60).map((question) => hasty.check(question).catch(() => {})));
+    expect(hasty.calls).toMatchObject({ ok: 0, waiting: 0 });
+  });
+
+  it('is whether nobody is asked for a while', async () => {
+    const checker = checkerOf(server);
+    server.answer = 'nothing';
+    for (const question of questions(6)) await checker.check(question).catch(() => {});
+    expect(checker.calls).toMatchObject({ failed: 5, isBreakerOpen: true });
+  });
+});

@@ -5,6 +5,7 @@ import {
   type BulkheadPolicy,
   bulkhead,
   type CircuitBreakerPolicy,
+  CircuitState,
   ConsecutiveBreaker,
   circuitBreaker,
   handleWhen,
@@ -26,6 +27,19 @@ export interface AuthzenOptions {
   readonly deadlineMs: number;
   /** How long a decision may be used again; 0: not at all. */
   readonly cacheMs: number;
+}
+
+/** How the asking goes. */
+export interface AuthzenCalls {
+  /** Since the start. */
+  readonly ok: number;
+  readonly failed: number;
+  /** Questions that were answered by a decision that was kept, or by a call that was under way. */
+  readonly cacheHits: number;
+  /** Questions that wait for their turn. */
+  readonly waiting: number;
+  /** Whether nobody is asked for a while, since calls have failed. */
+  readonly isBreakerOpen: boolean;
 }
 
 /** Where a single decision is asked for, below the base address (OpenID Authorization API 1.0, HTTPS binding). */
@@ -84,6 +98,7 @@ export class AuthzenPermissionChecker implements PermissionChecker {
     breaker: this.failing,
   });
   private readonly limit;
+  private readonly counts = { ok: 0, failed: 0, cacheHits: 0, waiting: 0 };
 
   constructor(private readonly options: AuthzenOptions) {
     const { url, cacheMs, deadlineMs } = options;
@@ -93,15 +108,20 @@ export class AuthzenPermissionChecker implements PermissionChecker {
     this.limit = timeout(deadlineMs, TimeoutStrategy.Aggressive);
   }
 
+  get calls(): AuthzenCalls {
+    return { ...this.counts, isBreakerOpen: this.breaker.state !== CircuitState.Closed };
+  }
+
   async check(question: PermissionQuestion): Promise<Decision> {
     const request = authzenRequestOf(question);
     const body = JSON.stringify(request);
     const key = createHash('sha256').update(body).digest('base64url');
     if (!question.mustBeFresh) {
-      const known = this.decisions?.get(key);
-      if (known !== undefined) return known;
-      const underWay = this.flights.get(key);
-      if (underWay !== undefined) return underWay.decision;
+      const known = this.decisions?.get(key) ?? this.flights.get(key)?.decision;
+      if (known !== undefined) {
+        this.counts.cacheHits++;
+        return known;
+      }
     }
     const subject = JSON.stringify(request.subject);
     const call: Call = (signal) => this.call(body, question.requestId, signal);
@@ -124,6 +144,12 @@ export class AuthzenPermissionChecker implements PermissionChecker {
   /** Waits for its turn, first among the questions of its subject, and is given up where it does not come in time. */
   private inTurn(subject: string, call: Call): Promise<Decision> {
     const lane = this.laneOf(subject);
+    this.counts.waiting++;
+    let isWaiting = true;
+    const endWait = () => {
+      if (isWaiting) this.counts.waiting--;
+      isWaiting = false;
+    };
     return new Promise((resolve, reject) => {
       const late = new Error('the question had to wait too long for its turn');
       let isLate = false;
@@ -133,6 +159,7 @@ export class AuthzenPermissionChecker implements PermissionChecker {
       }, this.options.deadlineMs).unref();
       const begin = () => {
         clearTimeout(patience);
+        endWait();
         return this.limited(subject, call);
       };
       const onTurn = () => {
@@ -142,7 +169,10 @@ export class AuthzenPermissionChecker implements PermissionChecker {
       };
       // No signal says that it is late: a bulkhead whose next one is aborted never gets to those behind it.
       const decision = lane.room.execute(() => this.room.execute(onTurn));
-      decision.then(resolve, reject).finally(() => clearTimeout(patience));
+      decision.then(resolve, reject).finally(() => {
+        clearTimeout(patience);
+        endWait();
+      });
     });
   }
 
@@ -162,8 +192,11 @@ export class AuthzenPermissionChecker implements PermissionChecker {
 
   private async limited(subject: string, call: Call): Promise<Decision> {
     try {
-      return await this.limit.execute(({ signal }) => call(signal));
+      const decision = await this.limit.execute(({ signal }) => call(signal));
+      this.counts.ok++;
+      return decision;
     } catch (error) {
+      this.counts.failed++;
       if (isFailure(error)) this.failing.failedFor(subject);
       throw error;
     }

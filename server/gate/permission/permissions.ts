@@ -13,12 +13,23 @@ const DECISION_DEADLINE_MS = 5_000;
 /** Most patterns that a decision may narrow to: each of them is compared with each event. */
 const MAX_GRANTED = 1_000;
 
+/** `failed`: nobody could say. */
+export type DecisionOutcome = 'allowed' | 'denied' | 'failed';
+export type DecisionCounts = Readonly<Record<DecisionOutcome, number>>;
+
 /** Asks the permission checker, and believes it nothing but a well-formed answer in time. */
 export class Permissions {
+  /** Decisions since the start, those about open streams among them. */
+  private readonly counts = new Map<Permission, Record<DecisionOutcome, number>>();
+
   constructor(
     private readonly checker: PermissionChecker,
     private readonly audit: Audit,
   ) {}
+
+  get decisions(): ReadonlyMap<Permission, DecisionCounts> {
+    return this.counts;
+  }
 
   /** Whether an answer can change while its token lives. */
   get canChange(): boolean {
@@ -41,9 +52,12 @@ export class Permissions {
       // A copy: what is permitted must not change in the hands of whoever said so.
       const permitted = decision.topics === undefined ? null : [...decision.topics];
       checkTopics(question, permitted);
+      this.count(question.permission, 'allowed');
       tell('ok', permitted);
       return permitted;
     } catch (error) {
+      const isDenial = error instanceof SluiceError && error.code === 'FORBIDDEN';
+      this.count(question.permission, isDenial ? 'denied' : 'failed');
       tell(error instanceof SluiceError ? error.code : 'INTERNAL_ERROR', null);
       throw error;
     }
@@ -52,6 +66,12 @@ export class Permissions {
   /** Tells the audit log that what was permitted once has been ended, and by which code. */
   recordEnd(question: PermissionQuestion, code: ServiceErrorCode): void {
     this.record(question, code, null, performance.now());
+  }
+
+  private count(permission: Permission, outcome: DecisionOutcome): void {
+    const counts = this.counts.get(permission) ?? { allowed: 0, denied: 0, failed: 0 };
+    this.counts.set(permission, counts);
+    counts[outcome]++;
   }
 
   private record(

@@ -58,6 +58,11 @@ export class RevocationList implements Revocations {
     }
   }
 
+  /** How many stand. */
+  get count(): number {
+    return this.size;
+  }
+
   check(token: RevocableToken, workspace: string): void {
     if (this.isRevoked(token, workspace)) {
       throw new SluiceError('INVALID_TOKEN', 'The token was revoked.');

@@ -440,3 +440,27 @@ describe('a key that may not verify', () => {
     },
   );
 });
+
+describe('what is told of the reading of keys', () => {
+  it('is how often it went well and failed, how old the keys are, and how many verify', async () => {
+    expect(keys.fetches).toEqual({ ok: 0, failed: 0, ageMs: null, keys: 0 });
+    await find(current());
+    expect(keys.fetches).toEqual({ ok: 1, failed: 0, ageMs: expect.any(Number), keys: 1 });
+    expect(keys.fetches.ageMs).toBeLessThan(COOL_DOWN_MS);
+
+    server.answer = 'reset';
+    pass(COOL_DOWN_MS + 1);
+    await expect(findUnknown()).rejects.toMatchObject({ code: 'AUTH_ERROR' });
+    expect(keys.fetches).toMatchObject({ ok: 1, failed: 1, keys: 1 });
+    // Not of the failure, but since they were read.
+    expect(keys.fetches.ageMs).toBeGreaterThan(COOL_DOWN_MS);
+  });
+
+  it('leaves out keys that do not verify', async () => {
+    const other = { kty: 'RSA', kid: 'for-secrets', use: 'enc' };
+    const fetch = async () => ({ keys: [...issuer.jwks().keys, other] });
+    keys = new JwksKeySet({ ...TIMES, fetch });
+    await find(current());
+    expect(keys.fetches.keys).toBe(1);
+  });
+});

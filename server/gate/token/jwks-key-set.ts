@@ -1,6 +1,6 @@
 import { JwksClient, JwksError, type SigningKey } from 'jwks-rsa';
 import { SluiceError, spreadRetryMs } from '../../errors.js';
-import type { KeyQuestion, KeySet } from './key-set.js';
+import type { KeyFetches, KeyQuestion, KeySet } from './key-set.js';
 import {
   type Jwk,
   type KeysById,
@@ -48,6 +48,7 @@ export class JwksKeySet implements KeySet {
   private triedAt = Number.NEGATIVE_INFINITY;
   private failedAt = Number.NEGATIVE_INFINITY;
   private reading: Promise<void> | null = null;
+  private readonly counts = { ok: 0, failed: 0 };
 
   constructor(options: JwksOptions) {
     this.fetch = options.fetch;
@@ -73,6 +74,13 @@ export class JwksKeySet implements KeySet {
     const isKnown = this.readAt > Number.NEGATIVE_INFINITY;
     if (!isKnown && !this.isCoolingDown()) this.prefetch();
     return isKnown;
+  }
+
+  get fetches(): KeyFetches {
+    const age = this.age();
+    let keys = 0;
+    for (const key of this.keys.values()) if (key !== null) keys++;
+    return { ...this.counts, ageMs: age === Number.POSITIVE_INFINITY ? null : age, keys };
   }
 
   private knownKey(keyId: string): VerificationKey | null | undefined {
@@ -123,6 +131,7 @@ export class JwksKeySet implements KeySet {
     this.reading ??= this.readNow()
       .catch((error: unknown) => {
         this.failedAt = performance.now();
+        this.counts.failed++;
         this.onFailure(error);
         throw error;
       })
@@ -137,6 +146,7 @@ export class JwksKeySet implements KeySet {
     this.triedAt = askedAt;
     this.keys = replaceKeys(this.keys, await keysOf((await this.fetch()).keys));
     this.readAt = askedAt;
+    this.counts.ok++;
   }
 }
 

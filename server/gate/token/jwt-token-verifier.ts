@@ -5,6 +5,7 @@ import { checkSignature } from './check-signature.js';
 import { ownClaim, readClaims } from './claims.js';
 import { type CompactJwt, readCompactJwt } from './compact-jwt.js';
 import type { KeySet } from './key-set.js';
+import { tokenHashOf } from './token-hash.js';
 import type { TokenVerifier } from './token-verifier.js';
 import type { VerificationKey } from './verification-key.js';
 import { VerifiedTokens } from './verified-tokens.js';
@@ -21,6 +22,8 @@ export interface IssuerKeys {
 /** A token that was read. */
 interface ReadToken extends CompactJwt {
   readonly issuer: IssuerKeys;
+  /** What it is called in logs. */
+  readonly hash: string;
   /** The key with which its signature held; `null` where it was not checked yet. */
   readonly heldWith: VerificationKey | null;
 }
@@ -48,7 +51,7 @@ export class JwtTokenVerifier implements TokenVerifier {
       const goodForMs = (principal.expiresAt + this.rules.clockToleranceSeconds - now) * 1_000;
       this.verified.add(token, { ...read, heldWith: key }, goodForMs);
     }
-    return principal;
+    return { ...principal, tokenHash: read.hash };
   }
 
   remembers(token: string): boolean {
@@ -66,6 +69,6 @@ export class JwtTokenVerifier implements TokenVerifier {
     if (!issuer.algorithms.includes(compact.algorithm)) {
       throw new SluiceError('INVALID_TOKEN', 'The algorithm of the token is not accepted here.');
     }
-    return { ...compact, issuer, heldWith: null };
+    return { ...compact, issuer, hash: tokenHashOf(token), heldWith: null };
   }
 }

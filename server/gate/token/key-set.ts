@@ -7,6 +7,17 @@ export interface KeyQuestion {
   readonly keyId: string | null;
 }
 
+/** How the reading of keys from elsewhere goes. */
+export interface KeyFetches {
+  /** Since the start. */
+  readonly ok: number;
+  readonly failed: number;
+  /** Since the keys were read last; `null`: they never were. */
+  readonly ageMs: number | null;
+  /** That verify. */
+  readonly keys: number;
+}
+
 /** Where the keys that verify the tokens of one issuer come from. */
 export interface KeySet {
   /**
@@ -18,4 +29,7 @@ export interface KeySet {
 
   /** Whether its keys were ever had. Where not, they are asked for, so that whoever waits for them need only ask again. */
   isKnown(): boolean;
+
+  /** Of keys that are read from elsewhere; absent where they are at hand. */
+  readonly fetches?: KeyFetches;
 }

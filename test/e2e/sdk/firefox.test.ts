@@ -1,4 +1,4 @@
 import { describeWith } from '../../support/tools.js';
 import { describeBrowser } from './browser.js';
 
-describeWith('firefox', 'the SDK in Firefox', (path) => describeBrowser('firefox', path));
+describeWith('firefox-esr', 'the SDK in Firefox', (path) => describeBrowser('firefox', path));

@@ -372,15 +372,15 @@ export const PERMISSION_SWITCHES = [
   {
     name: 'a record is one line',
     file: 'server/ops/audit-log.ts',
-    code: 'line.replace(UNSEEN, escapeCharacter)',
-    off: 'line',
+    code: 'writer.write(plainLine(line))',
+    off: 'writer.write(line)',
     test: 'server/ops/audit-log.test.ts',
     title: 'cannot be forged by a name with a line end of Unicode',
   },
   {
     name: 'a record has a size',
     file: 'server/ops/audit-log.ts',
-    code: 'records.info(bounded(entry))',
+    code: 'records.info(boundedRecord(entry, MAX_CHARACTERS))',
     off: 'records.info(entry)',
     test: 'server/ops/audit-log.test.ts',
     title: 'is not blown up by what callers send',
