@@ -13,8 +13,12 @@ local NAMES = {
   "[aA][uU][tT][hH][_%-]?[tT][oO][kK][eE][nN]",
   "[sS][uU][bB][jJ][eE][cC][tT][_%-]?[tT][oO][kK][eE][nN]",
   "[aA][cC][tT][oO][rR][_%-]?[tT][oO][kK][eE][nN]",
+  "[sS][lL][uU][iI][cC][eE][_%-]?[tT][oO][kK][eE][nN]",
+  "[aA][uU][tT][hH][zZ][eE][nN][_%-]?[tT][oO][kK][eE][nN]",
   "%f[%w][iI][dD][_%-]?[tT][oO][kK][eE][nN]",
   "[cC][lL][iI][eE][nN][tT][_%-]?[sS][eE][cC][rR][eE][tT]",
+  "[jJ][wW][tT][_%-]?[sS][eE][cC][rR][eE][tT]",
+  "[kK][eE][yY][_%-]?[sS][eE][cC][rR][eE][tT]",
   "%f[%w_%-][tT][oO][kK][eE][nN]",
 }
 local AUTHORIZATION = "[aA][uU][tT][hH][oO][rR][iI][zZ][aA][tT][iI][oO][nN]"

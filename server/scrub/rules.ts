@@ -10,10 +10,20 @@
 export const MARK = '*scrubbed*';
 
 /** Names of two words, joined by `_`, `-` or nothing; whatever stands before them (`x-access-token`) belongs to the name. */
-export const TOKEN_WORDS = ['access', 'stream', 'refresh', 'auth', 'subject', 'actor'] as const;
+export const TOKEN_WORDS = [
+  'access',
+  'stream',
+  'refresh',
+  'auth',
+  'subject',
+  'actor',
+  'sluice',
+  'authzen',
+] as const;
 /** Like those, but no letter or digit may stand before it: INVALID_TOKEN is an error's name. */
 export const WHOLE_TOKEN_WORDS = ['id'] as const;
-export const SECRET_WORDS = ['client'] as const;
+/** With the settings JWT_SECRET and ISSUER_KEY_SECRET. */
+export const SECRET_WORDS = ['client', 'jwt', 'key'] as const;
 
 /** Schemes after which the credentials stand, in the value of a header `Authorization`; the scheme itself stays. */
 export const SCHEMES = [

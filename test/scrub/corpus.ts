@@ -145,6 +145,10 @@ const FORMS: readonly CorpusLine[] = [
   ),
   line('encoded six times', '?access%25252525255Ftoken=⟦a⟧&x=1'),
   beyond('encoded once more than its separator', '?u=%3Faccess_token%3D⟦a%2526b⟧%26x&y=1'),
+  line(
+    'settings',
+    'SLUICE_TOKEN=⟦abc⟧ JWT_SECRET=⟦a-long-one⟧ ISSUER_KEY_SECRET="⟦an other⟧" AUTHZEN_TOKEN: ⟦x⟧ key=1',
+  ),
   line('form', 'grant_type=client_credentials&client_id=a&client_secret=⟦s%26p+q⟧&scope=b'),
   line(
     'token endpoint',

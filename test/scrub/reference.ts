@@ -59,11 +59,11 @@ const LATER = '|\\\\{1,15}x(?:HEX)|&#x0{0,3}(?:HEX);|&#0{0,3}(?:DECIMAL);';
 const word = (text: string, more = '') => [...text].map((char) => anyWay(char, more)).join('');
 const NAMES = [
   {
-    first: 'access stream refresh auth subject actor'.split(' '),
+    first: 'access stream refresh auth subject actor sluice authzen'.split(' '),
     parts: ['to', 'k', 'en'],
     kind: 'token',
   },
-  { first: ['client'], parts: ['se', 'c', 'ret'], kind: 'secret' },
+  { first: ['client', 'jwt', 'key'], parts: ['se', 'c', 'ret'], kind: 'secret' },
   { first: [], parts: ['authori', 'z', 'ation'], kind: 'header' },
 ].map(({ first, parts: [before = '', anchor = '', after = ''], kind }) => ({
   kind,

@@ -85,7 +85,7 @@ function addAuthzen(add: MetricSet, now: Now): void {
   );
   add.gauge(
     'permission_calls_waiting',
-    'Questions that wait for their turn to be asked.',
+    'Questions that wait for their turn to be asked; one that was given up counts until then.',
     () => now().authzen?.waiting ?? null,
   );
   add.gauge(

@@ -68,7 +68,7 @@ function addBacklog(add: MetricSet, now: Now): void {
   );
   add.gauge(
     'lagging_streams',
-    'Streams that lack events which are there: they come back, or read slowly.',
+    'Streams that may lack events which are there: they come back, or their sockets take nothing.',
     () => now().hub.lagging,
   );
   add.gauge(
