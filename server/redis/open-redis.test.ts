@@ -1,10 +1,10 @@
 import { expect, it } from '@jest/globals';
 import { makeCertificates } from '../../test/support/certificates.js';
 import { startCutProxy } from '../../test/support/cut-proxy.js';
+import { freePort } from '../../test/support/free-port.js';
 import { Inbox } from '../../test/support/inbox.js';
 import { COUNT, openTestRedis, TELL, type TestRedis } from '../../test/support/open-test-redis.js';
 import { RedisServer } from '../../test/support/redis-server.js';
-import { freePort } from '../../test/support/test-service.js';
 import { describeWith } from '../../test/support/tools.js';
 import { until } from '../../test/support/until.js';
 import { readConfig } from '../config.js';

@@ -1,12 +1,12 @@
 import { expect, it } from '@jest/globals';
 import { RealtimeClient } from '@sluice/sdk';
+import { freePort } from '../support/free-port.js';
 import { startLoadBalancer } from '../support/load-balancer.js';
 import { publishUntilTaken, startNodes } from '../support/nodes.js';
 import { numbered, numberOf, WORKSPACE } from '../support/playground.js';
 import { askRedis } from '../support/redis-process.js';
 import { RedisServer } from '../support/redis-server.js';
 import { Service } from '../support/service.js';
-import { freePort } from '../support/test-service.js';
 import { describeWith } from '../support/tools.js';
 import { until } from '../support/until.js';
 import { blockOf, Operator } from './operator.js';

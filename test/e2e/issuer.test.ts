@@ -3,8 +3,6 @@ import { createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { watch } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
@@ -17,6 +15,7 @@ import {
 } from '@sluice/protocol';
 import { createTokenIssuer } from '@sluice/server';
 import jsonwebtoken from 'jsonwebtoken';
+import { freePort } from '../support/free-port.js';
 import { rawRequest } from '../support/raw-http.js';
 import { Service } from '../support/service.js';
 import { addServiceAccount, runSluice } from '../support/service-account.js';
@@ -338,15 +337,4 @@ async function subscribe(token: string, topics: string): Promise<number> {
   });
   end.abort();
   return response.status;
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventsPath } from '@sluice/protocol';
 import { codeOf, readDocument, tableRows } from '../docs/markdown.js';
+import { freePort } from '../support/free-port.js';
 import { lint, namesOf, type Scrape, scrape } from '../support/metrics.js';
 import { openStream, startNodes } from '../support/nodes.js';
 import { startPermissionServer } from '../support/permission-server.js';
 import { numbered, startPlayground, WORKSPACE } from '../support/playground.js';
 import { Service } from '../support/service.js';
 import { numbersOf } from '../support/stream-records.js';
-import { freePort } from '../support/test-service.js';
 import { createTestIssuer } from '../support/tokens.js';
 import { describeWith, findTool } from '../support/tools.js';
 import { until } from '../support/until.js';

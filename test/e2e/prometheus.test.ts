@@ -7,12 +7,12 @@ import {
   recordings,
   selectionsIn,
 } from '../ops/watched.js';
+import { freePort } from '../support/free-port.js';
 import { openStream, startNodes, tryToPublish } from '../support/nodes.js';
 import { startPermissionServer } from '../support/permission-server.js';
 import { numbered, startPlayground, WORKSPACE } from '../support/playground.js';
 import { Prometheus } from '../support/prometheus.js';
 import type { Service } from '../support/service.js';
-import { freePort } from '../support/test-service.js';
 import { describeWith } from '../support/tools.js';
 import { until } from '../support/until.js';
 

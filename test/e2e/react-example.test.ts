@@ -1,10 +1,10 @@
 import { expect, it } from '@jest/globals';
 import { launchBrowser } from '../support/browsers.js';
+import { freePort } from '../support/free-port.js';
 import { publish } from '../support/playground.js';
 import { runScript } from '../support/run-script.js';
 import { Service } from '../support/service.js';
 import { addServiceAccount, tokenOfAccount } from '../support/service-account.js';
-import { freePort } from '../support/test-service.js';
 import { describeWith } from '../support/tools.js';
 
 const ACCOUNT = 'web';

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { validate } from 'dockerfile-utils';
-import { freePort } from '../support/test-service.js';
+import { freePort } from '../support/free-port.js';
 import { argumentsOf, type Image, readDockerfile, replayImage, stagesOf } from './image-replay.js';
 
 const run = promisify(execFile);

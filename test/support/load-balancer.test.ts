@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
+import { freePort } from './free-port.js';
 import { startLoadBalancer } from './load-balancer.js';
-import { freePort } from './test-service.js';
 
 interface Target extends AsyncDisposable {
   readonly port: number;

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { freePort } from './test-service.js';
+import { freePort } from './free-port.js';
 import { until } from './until.js';
 
 const FOLDER = join(import.meta.dirname, '../../ops/prometheus');

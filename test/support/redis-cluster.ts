@@ -1,5 +1,5 @@
+import { freePort } from './free-port.js';
 import { RedisServer } from './redis-server.js';
-import { freePort } from './test-service.js';
 import { until } from './until.js';
 
 const PRIMARIES = 3;

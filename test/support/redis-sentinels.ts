@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './free-port.js';
 import { askRedis, RedisProcess } from './redis-process.js';
 import { RedisServer } from './redis-server.js';
-import { freePort } from './test-service.js';
 import { until } from './until.js';
 
 /** The name under which the Sentinels know the primary. */

@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Certificates } from './certificates.js';
+import { freePort } from './free-port.js';
 import type { Inbox } from './inbox.js';
 import { type AskOptions, askRedis, RedisProcess } from './redis-process.js';
-import { freePort } from './test-service.js';
 
 export interface RedisServerOptions {
   /** Further arguments, such as `['--maxmemory', '10mb']`. */

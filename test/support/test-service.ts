@@ -111,9 +111,3 @@ export async function listen(listener: Parameters<typeof createServer>[1]): Prom
     },
   };
 }
-
-/** A port that nobody listens on: for what must be named before it is there, or shall never be. */
-export async function freePort(): Promise<number> {
-  await using listening = await listen(() => {});
-  return listening.port;
-}

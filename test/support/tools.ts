@@ -10,9 +10,21 @@ export function findTool(name: ToolName): Tool {
 }
 
 /**
- * A `describe` whose tests need a program. Where the program cannot be had, one test says so in its title: it is
- * skipped on a developer's machine and fails under `CI=true`, so that nothing goes untested unnoticed.
+ * Stands for a test that cannot run here, and says so in its title: skipped on a developer's machine, a failure under
+ * `CI=true`, so that nothing goes untested unnoticed.
  */
+export function itCannotRun(why: string): void {
+  const reason = `COULD NOT RUN: ${why}`;
+  if (process.env['CI'] !== 'true') {
+    it.skip(reason, () => {});
+    return;
+  }
+  it(reason, () => {
+    throw new Error(reason);
+  });
+}
+
+/** A `describe` whose tests need a program. Where it cannot be had, one test says so. */
 export function describeWith(name: ToolName, title: string, define: (path: string) => void): void {
   const tool = findTool(name);
   describe(title, () => {
@@ -20,13 +32,6 @@ export function describeWith(name: ToolName, title: string, define: (path: strin
       define(tool.path);
       return;
     }
-    const reason = `COULD NOT RUN: ${name} is missing: ${tool.missing}`;
-    if (process.env['CI'] !== 'true') {
-      it.skip(reason, () => {});
-      return;
-    }
-    it(reason, () => {
-      throw new Error(reason);
-    });
+    itCannotRun(`${name} is missing: ${tool.missing}`);
   });
 }

@@ -3,7 +3,8 @@ import type { LookupFunction } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventsPath, problemOf } from '@sluice/protocol';
 import { makeCertificates } from '../../support/certificates.js';
-import { freePort, listen } from '../../support/test-service.js';
+import { freePort } from '../../support/free-port.js';
+import { listen } from '../../support/test-service.js';
 import { examine, idsOf } from './examine.js';
 import { listenTls, makeSelfSigned } from './faulty-certificates.js';
 

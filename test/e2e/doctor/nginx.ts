@@ -1,11 +1,5 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { freePort } from '../../support/test-service.js';
-import { until } from '../../support/until.js';
+import { freePorts } from '../../support/free-port.js';
+import { ProxyProcesses } from '../../support/proxies/proxy-processes.js';
 
 /** nginx with one server a fault, each at a port of its own. Use it with `await using`. */
 export interface FaultyNginx<Fault extends string> extends AsyncDisposable {
@@ -21,53 +15,35 @@ export async function startNginx<Fault extends string>(
   upstreamPort: number,
   faults: Readonly<Record<Fault, string>>,
 ): Promise<FaultyNginx<Fault>> {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-nginx-'));
-  const named = Object.entries<string>(faults);
-  const servers: string[] = [];
-  const urls: [string, string][] = [];
-  for (const [name, directives] of named) {
-    const port = await freePort();
-    urls.push([name, `http://127.0.0.1:${port}`]);
-    servers.push(`server {
-      listen 127.0.0.1:${port};
-      location / { proxy_pass http://127.0.0.1:${upstreamPort}; ${directives} }
-    }`);
-  }
-  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (name) => `${name}_temp_path ${folder};`,
+  const names = Object.keys(faults) as Fault[];
+  const ports = await freePorts(names.length);
+  const servers = names.map(
+    (name, index) => `server {
+      listen 127.0.0.1:${ports[index]};
+      location / { proxy_pass http://127.0.0.1:${upstreamPort}; ${faults[name]} }
+    }`,
   );
-  await writeFile(
-    join(folder, 'nginx.conf'),
-    `pid ${folder}/pid; error_log ${folder}/error.log; worker_processes 1; daemon off;
-    events { worker_connections 128; }
-    http { access_log off; proxy_http_version 1.1; ${paths.join(' ')} ${servers.join('\n')} }\n`,
-  );
-  const args = ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'];
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-  const closed = once(child, 'close');
-  const dispose = async () => {
-    child.kill('SIGTERM');
-    await closed;
-    await rm(folder, { recursive: true, force: true });
-  };
+  const processes = await ProxyProcesses.create('nginx');
+  const { folder } = processes;
   try {
-    await until('nginx listens', () => canConnect(Number(new URL(urls[0]?.[1] ?? '').port)));
+    const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+      (name) => `${name}_temp_path ${folder};`,
+    );
+    const config = await processes.write(
+      'nginx.conf',
+      `pid ${folder}/pid; error_log ${folder}/error.log; worker_processes 1; daemon off;
+      events { worker_connections 128; }
+      http { access_log off; proxy_http_version 1.1; ${paths.join(' ')} ${servers.join('\n')} }\n`,
+    );
+    processes.start('nginx', program, ['-p', folder, '-c', config, '-e', 'stderr']);
+    await processes.listening(...ports);
   } catch (error) {
-    await dispose();
+    await processes[Symbol.asyncDispose]();
     throw error;
   }
+  const urls = names.map((name, index) => [name, `http://127.0.0.1:${ports[index]}`]);
   return {
     urls: Object.fromEntries(urls) as Record<Fault, string>,
-    [Symbol.asyncDispose]: dispose,
+    [Symbol.asyncDispose]: () => processes[Symbol.asyncDispose](),
   };
-}
-
-async function canConnect(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } finally {
-    socket.destroy();
-  }
 }

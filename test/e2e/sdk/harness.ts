@@ -10,10 +10,11 @@ import {
   stream,
   streamTokenAnswer,
 } from '../../support/fault-server.js';
+import { freePort } from '../../support/free-port.js';
 import { type Playground, startPlayground } from '../../support/playground.js';
 import type { Service } from '../../support/service.js';
 import { addServiceAccount } from '../../support/service-account.js';
-import { freePort, type Listening, listen } from '../../support/test-service.js';
+import { type Listening, listen } from '../../support/test-service.js';
 import { bundleSuite } from './bundle.js';
 import type { Setting, TransportName } from './scenario.js';
 import { STREAMS_PER_SUBJECT } from './scenarios/refusals.js';

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
+import { freePorts } from '../free-port.js';
 import type { ProxyOptions, RunningProxy, StartProxy } from './proxy.js';
-import { adaptShipped, freePorts, ProxyProcesses, type Replacement } from './proxy-processes.js';
+import { adaptShipped, ProxyProcesses, type Replacement } from './proxy-processes.js';
 
 const CONFIG = 'httpd.conf';
 

@@ -1,9 +1,9 @@
 import { eventsPath } from '@sluice/protocol';
 import { makeCertificates } from '../certificates.js';
+import { freePorts } from '../free-port.js';
 import { rawRequest } from '../raw-http.js';
 import { FAULTY_WORKSPACES, FaultyUpstream } from './faulty-upstream.js';
 import type { ProxyOptions, RunningProxy } from './proxy.js';
-import { freePorts } from './proxy-processes.js';
 
 /**
  * How often a proxy sends a request to nodes that hang up on it, by its method.

@@ -1,5 +1,6 @@
+import { freePorts } from '../free-port.js';
 import type { ProxyOptions, StartProxy } from './proxy.js';
-import { adaptShipped, freePorts, ProxyProcesses, type Replacement } from './proxy-processes.js';
+import { adaptShipped, ProxyProcesses, type Replacement } from './proxy-processes.js';
 import { type CheckingProxy, startReadinessServer } from './readiness-server.js';
 
 const CONFIG = 'Caddyfile';

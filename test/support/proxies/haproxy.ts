@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import { buffer } from 'node:stream/consumers';
+import { freePorts } from '../free-port.js';
 import type { ProxyOptions, StartProxy } from './proxy.js';
-import { adaptShipped, freePorts, ProxyProcesses, type Replacement } from './proxy-processes.js';
+import { adaptShipped, ProxyProcesses, type Replacement } from './proxy-processes.js';
 import { type CheckingProxy, startReadinessServer } from './readiness-server.js';
 
 const CONFIG = 'haproxy.cfg';

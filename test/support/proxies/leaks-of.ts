@@ -1,8 +1,8 @@
 import { makeCertificates } from '../certificates.js';
+import { freePorts } from '../free-port.js';
 import { requestsOfLogs, requestsWhileDown } from './marked-requests.js';
 import { findLeaks } from './marks.js';
 import type { ProxyOptions, RunningProxy } from './proxy.js';
-import { freePorts } from './proxy-processes.js';
 import { sendMarked } from './send-marked.js';
 
 /** The outputs in which a proxy with nobody behind it leaves tokens: what shows that the search would find them. */

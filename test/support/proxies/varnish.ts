@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { freePorts } from '../free-port.js';
 import { findTool } from '../tools.js';
 import { until } from '../until.js';
 import type { ProxyOptions, StartProxy } from './proxy.js';
-import { adaptShipped, freePorts, ProxyProcesses, type Replacement } from './proxy-processes.js';
+import { adaptShipped, ProxyProcesses, type Replacement } from './proxy-processes.js';
 import { type CheckingProxy, startReadinessServer } from './readiness-server.js';
 
 const VCL = 'sluice.vcl';
