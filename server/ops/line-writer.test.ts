@@ -67,6 +67,8 @@ describe('a writer of lines', () => {
       }
       writer.write(line);
       if (index % 100 === 0) await new Promise(setImmediate);
+      // On a busy machine all lines could be written before the last file is open.
+      if (index % 1_000 === 900) await until('the new file is there', () => stat(path));
     }
     await writer.close(10_000);
     const files = [`${path}.500`, `${path}.1500`, `${path}.2500`, path];
