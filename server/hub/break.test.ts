@@ -152,7 +152,7 @@ describe('a stream that resumes', () => {
     await append(400);
     const cursors = Array.from({ length: 50 }, (_, index) => ({
       epoch: log.epoch,
-      offset: 300 + index,
+      offset: 320 + index,
     }));
     const streams = await Promise.all(
       cursors.map((cursor, index) =>

@@ -1,4 +1,4 @@
-import { isSeam, type LogEntry } from '../log/event-log.js';
+import { isSeam, type LogEntry, type PackedFrames } from '../log/event-log.js';
 import { type Filter, passes } from './filter.js';
 import type { Gap } from './follower.js';
 
@@ -32,6 +32,32 @@ export function pageOf(entries: readonly LogEntry[], from: number, filter: Filte
   }
   const joined = frames.length === 1 ? (frames[0] as Buffer) : Buffer.concat(frames, bytes);
   return { frames: joined, events: frames.length, end, gap: null };
+}
+
+/**
+ * Where a page of more than half a write ends, so that those who read on from different cursors soon read on from the
+ * same one.
+ */
+export const ROUND = 64;
+
+/** What follows `cursor`, which is not before the first of these frames, for those who get all: nothing is copied. */
+export function pageOfAll({ previous, frames, ends }: PackedFrames, cursor: number): Page {
+  const from = cursor - previous;
+  const start = startOf(ends, from);
+  const last = previous + ends.length;
+  const round = last - (last % ROUND);
+  const isLarge = 2 * (frames.length - start) > MAX_WRITE_BYTES;
+  const end = isLarge && round > cursor ? round : last;
+  return {
+    frames: frames.subarray(start, startOf(ends, end - previous)),
+    events: end - cursor,
+    end,
+    gap: null,
+  };
+}
+
+function startOf(ends: readonly number[], index: number): number {
+  return index === 0 ? 0 : (ends[index - 1] as number);
 }
 
 /** Index of the first entry behind `cursor`, in time that grows with the logarithm of their number. */

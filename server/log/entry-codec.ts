@@ -1,21 +1,18 @@
 import { encodeFrame, formatCursor } from '@sluice/protocol';
-import type { LogEntry, NewEntry } from './event-log.js';
+import type { NewEntry } from './event-log.js';
 
-// How the embedded log lays out its keys and values. Numbers are big-endian, so that keys sort as offsets do.
+// How the embedded log lays out its keys, and the values of its small tables; those of its history: chunk-codec.ts.
+// Numbers are big-endian, so that keys sort as offsets do.
 
 const OFFSET_BYTES = 6;
 const KEY_HASH_BYTES = 32;
-const NO_HASH = Buffer.alloc(0);
+export const LAST_OFFSET = 2 ** (8 * OFFSET_BYTES) - 1;
 
-/** An entry's value: when it was appended, which idempotency record goes when it goes, and the entry itself. */
-export interface StoredEntry {
-  readonly entry: LogEntry;
-  readonly appendedAt: number;
-  readonly idempotencyHash: Buffer | null;
-}
-
-/** `<workspace> NUL <offset>`: workspace names hold no NUL, so no workspace's range reaches into another's. */
-export function entryKey(workspace: string, offset: number): Buffer {
+/**
+ * `<workspace> NUL <offset of the last entry>`: what is found from an offset on begins with the chunk that holds it.
+ * Workspace names hold no NUL, so no workspace's range reaches into another's.
+ */
+export function chunkKey(workspace: string, offset: number): Buffer {
   const name = Buffer.from(`${workspace}\0`);
   const key = Buffer.allocUnsafe(name.length + OFFSET_BYTES);
   name.copy(key);
@@ -28,54 +25,31 @@ export function offsetOfKey(key: Uint8Array): number {
   return buffer.readUIntBE(buffer.length - OFFSET_BYTES, OFFSET_BYTES);
 }
 
-export function frameOf(epoch: string, offset: number, event: NewEntry): Buffer {
-  return Buffer.from(encodeFrame({ id: formatCursor(epoch, offset), data: event.json }));
+/** An entry as it goes over the wire. */
+export function frameOf(epoch: string, offset: number, { json }: Pick<NewEntry, 'json'>): string {
+  return encodeFrame({ id: formatCursor(epoch, offset), data: json });
 }
 
-export function encodeEntry({ entry, appendedAt, idempotencyHash }: StoredEntry): Buffer {
-  const topic = Buffer.from(entry.topic);
-  const type = Buffer.from(entry.type);
-  const hash = idempotencyHash ?? NO_HASH;
-  const head = Buffer.allocUnsafe(11);
-  head.writeUIntBE(appendedAt, 0, 6);
-  head.writeUInt16BE(topic.length, 6);
-  head.writeUInt16BE(type.length, 8);
-  head.writeUInt8(hash.length, 10);
-  return Buffer.concat([head, topic, type, hash, entry.frame]);
-}
-
-export function decodeEntry(offset: number, value: Buffer): StoredEntry {
-  const topicEnd = 11 + value.readUInt16BE(6);
-  const typeEnd = topicEnd + value.readUInt16BE(8);
-  const hashEnd = typeEnd + value.readUInt8(10);
-  return {
-    entry: {
-      offset,
-      previous: offset - 1,
-      topic: value.toString('utf8', 11, topicEnd),
-      type: value.toString('utf8', topicEnd, typeEnd),
-      frame: value.subarray(hashEnd),
-    },
-    appendedAt: value.readUIntBE(0, 6),
-    idempotencyHash: hashEnd > typeEnd ? value.subarray(typeEnd, hashEnd) : null,
-  };
-}
-
-/** What is known of a workspace without reading its entries. */
+/** What is known of a workspace without reading its history. */
 export interface WorkspaceState {
   readonly head: number;
   readonly oldest: number;
-  /** Bytes of all entries kept. */
+  /** Bytes of all frames kept, and of what their chunks hold beside frames. */
   readonly bytes: number;
+  /** When the oldest entry kept was appended, in ms since 1970. 0: not known, nothing is kept or it was never noted. */
+  readonly oldestAt: number;
 }
 
-export const EMPTY_WORKSPACE: WorkspaceState = { head: 0, oldest: 0, bytes: 0 };
+export const EMPTY_WORKSPACE: WorkspaceState = { head: 0, oldest: 0, bytes: 0, oldestAt: 0 };
 
-export function encodeState({ head, oldest, bytes }: WorkspaceState): Buffer {
-  const value = Buffer.allocUnsafe(18);
+const STATE_BYTES = 24;
+
+export function encodeState({ head, oldest, bytes, oldestAt }: WorkspaceState): Buffer {
+  const value = Buffer.allocUnsafe(STATE_BYTES);
   value.writeUIntBE(head, 0, 6);
   value.writeUIntBE(oldest, 6, 6);
   value.writeUIntBE(bytes, 12, 6);
+  value.writeUIntBE(oldestAt, 18, 6);
   return value;
 }
 
@@ -85,6 +59,8 @@ export function decodeState(value: Buffer | undefined): WorkspaceState {
     head: value.readUIntBE(0, 6),
     oldest: value.readUIntBE(6, 6),
     bytes: value.readUIntBE(12, 6),
+    // The former layout ends here.
+    oldestAt: value.length < STATE_BYTES ? 0 : value.readUIntBE(18, 6),
   };
 }
 

@@ -66,8 +66,25 @@ export interface Appended {
 
 export interface ReadLimit {
   readonly maxEntries: number;
-  /** The read stops behind the first entry that reaches this; one entry is always read. */
+  /** Of frames. The read ends with the entry that reaches this, or with the one before; one entry is always read. */
   readonly maxBytes: number;
+}
+
+/** What was read of a log: entries in order. */
+export interface Excerpt {
+  /** Made when they are first asked for; whoever wants nothing but the frames is better off without. */
+  readonly entries: readonly LogEntry[];
+  /** The same entries, where they follow on each other without a hole and their frames lie in one buffer; or `null`. */
+  readonly packed: PackedFrames | null;
+}
+
+/** The frames of entries in a row, one behind the other. */
+export interface PackedFrames {
+  /** One less than the offset of the first entry. */
+  readonly previous: number;
+  readonly frames: Buffer;
+  /** Where each frame ends. */
+  readonly ends: readonly number[];
 }
 
 /** Who is told of what becomes durable in a workspace. */
@@ -125,7 +142,7 @@ export interface EventLog {
    * than the cursor.
    * @throws SluiceError UNAVAILABLE when the log cannot be read, or has another epoch by now.
    */
-  read(workspace: string, after: Cursor, limit: ReadLimit): Promise<readonly LogEntry[]>;
+  read(workspace: string, after: Cursor, limit: ReadLimit): Promise<Excerpt>;
 
   /** @throws SluiceError UNAVAILABLE when the log cannot be read. */
   extent(workspace: string): Promise<LogExtent>;

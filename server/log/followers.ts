@@ -16,6 +16,10 @@ export class Followers {
     };
   }
 
+  has(workspace: string): boolean {
+    return this.byWorkspace.has(workspace);
+  }
+
   tell(workspace: string, entries: readonly LogEntry[]): void {
     for (const follower of this.byWorkspace.get(workspace) ?? []) follower.onEntries(entries);
   }

@@ -8,26 +8,22 @@ import { LRUCache } from 'lru-cache';
 import type { RetentionRules } from '../config.js';
 import { SluiceError } from '../errors.js';
 import { AppendBudget } from './append-budget.js';
+import { readExcerpt } from './chunk-reader.js';
 import {
-  decodeEntry,
   decodeIdempotency,
   decodeState,
-  encodeEntry,
   encodeIdempotency,
   encodeState,
-  entryKey,
-  frameOf,
   idempotencyKey,
-  offsetOfKey,
   type WorkspaceState,
 } from './entry-codec.js';
 import { epochOf } from './epoch.js';
 import type {
   Appended,
   EventLog,
+  Excerpt,
   Following,
   Idempotency,
-  LogEntry,
   LogExtent,
   LogFollower,
   LogStats,
@@ -40,9 +36,10 @@ import { GroupCommit } from './group-commit.js';
 import { logUnavailable } from './log-unavailable.js';
 import { checkStore } from './store-check.js';
 import { logIdOf, openMeta, ownerRegister } from './store-meta.js';
-import { openTables, statsOf, type Tables } from './tables.js';
+import { countEvents, openTables, statsOf, type Tables } from './tables.js';
 import { transact } from './transact.js';
 import { Trimmer } from './trimmer.js';
+import { WorkspaceWrite } from './workspace-write.js';
 
 interface PendingAppend {
   readonly workspace: string;
@@ -54,7 +51,6 @@ interface PendingAppend {
 
 /** Events after which a group is full: one transaction shall not hold the event loop for long. */
 const MAX_GROUP_EVENTS = 2_000;
-const LAST_OFFSET = 2 ** 48 - 1;
 
 /**
  * The embedded log: one LMDB store in `folder`, written by this process alone.
@@ -98,6 +94,8 @@ class LmdbEventLog implements EventLog {
   private readonly budget = new AppendBudget();
   private readonly epochs = new LRUCache<string, string>({ max: 10_000 });
   private readonly trimmer: Trimmer;
+  /** Kept in all workspaces. */
+  private events: number;
   private closed = false;
 
   constructor(
@@ -107,7 +105,10 @@ class LmdbEventLog implements EventLog {
     private readonly release: Release,
   ) {
     this.tables = openTables(root);
-    this.trimmer = new Trimmer(root, this.tables, retention);
+    this.events = countEvents(this.tables);
+    this.trimmer = new Trimmer(root, this.tables, retention, (removed) => {
+      this.events -= removed;
+    });
   }
 
   append(
@@ -125,20 +126,15 @@ class LmdbEventLog implements EventLog {
     );
   }
 
-  async read(workspace: string, after: Cursor, limit: ReadLimit): Promise<readonly LogEntry[]> {
+  async read(workspace: string, after: Cursor, limit: ReadLimit): Promise<Excerpt> {
     if (this.closed || after.epoch !== this.epochOf(workspace)) throw logUnavailable();
-    const entries: LogEntry[] = [];
-    let bytes = 0;
     try {
-      for (const entry of this.entriesAfter(workspace, after.offset, limit.maxEntries)) {
-        entries.push(entry);
-        bytes += entry.frame.length;
-        if (bytes >= limit.maxBytes) break;
-      }
+      // The chunk that the cursor lies in may begin with entries that are trimmed.
+      const from = Math.max(after.offset, this.stateOf(workspace).oldest);
+      return readExcerpt(this.tables.entries, workspace, from, limit);
     } catch (cause) {
       throw logUnavailable(cause);
     }
-    return entries;
   }
 
   async extent(workspace: string): Promise<LogExtent> {
@@ -155,7 +151,7 @@ class LmdbEventLog implements EventLog {
 
   async stats(): Promise<LogStats> {
     if (this.closed) throw logUnavailable();
-    return statsOf(this.tables);
+    return statsOf(this.tables, this.events);
   }
 
   async close(): Promise<void> {
@@ -169,54 +165,61 @@ class LmdbEventLog implements EventLog {
 
   /** Writes all that waits in one transaction, tells the publishers, then the followers. */
   private async commit(group: readonly PendingAppend[]): Promise<void> {
-    const written = new Map<string, LogEntry[]>();
+    const writes = new Map<string, WorkspaceWrite>();
     const outcomes: (() => void)[] = [];
+    let growth = 0;
     try {
       await transact(this.root, () => {
-        for (const pending of group) outcomes.push(this.write(pending, written));
-        for (const [workspace, entries] of written) this.trimmer.trim(workspace, entries.length);
+        for (const pending of group) outcomes.push(this.write(pending, writes));
+        for (const [workspace, write] of writes) growth += this.finish(workspace, write);
       });
     } catch (cause) {
       // The transaction left nothing behind, neither on disk nor in memory: offsets are read from the store.
       for (const pending of group) pending.reject(logUnavailable(cause));
       return;
     }
+    this.events += growth;
     for (const settle of outcomes) settle();
-    for (const [workspace, entries] of written) this.followers.tell(workspace, entries);
+    for (const [workspace, write] of writes) {
+      if (this.followers.has(workspace)) this.followers.tell(workspace, write.entries());
+    }
   }
 
-  private write(pending: PendingAppend, written: Map<string, LogEntry[]>): () => void {
+  private write(pending: PendingAppend, writes: Map<string, WorkspaceWrite>): () => void {
     const { workspace, events, idempotency } = pending;
-    const epoch = this.epochOf(workspace);
-    const state = this.stateOf(workspace);
-    const first = state.head + 1;
-    const count = events.length;
     const hash = idempotency === undefined ? null : sha256(idempotency.key);
-
     if (idempotency !== undefined && hash !== null) {
       const known = this.tables.idempotency.get(idempotencyKey(workspace, hash));
-      if (known !== undefined) return this.repeat(pending, epoch, known, idempotency);
+      if (known !== undefined) return this.repeat(pending, writes, known, idempotency);
+    }
+    const epoch = this.epochOf(workspace);
+    const write = writes.get(workspace) ?? this.beginWrite(workspace, epoch);
+    writes.set(workspace, write);
+    const [first, count] = [write.head + 1, events.length];
+    if (idempotency !== undefined && hash !== null) {
       const record = encodeIdempotency({ first, count, fingerprint: idempotency.fingerprint });
       this.tables.idempotency.putSync(idempotencyKey(workspace, hash), record);
     }
-    const entries = events.map((event, index) => ({
-      offset: first + index,
-      previous: first + index - 1,
-      topic: event.topic,
-      type: event.type,
-      frame: frameOf(epoch, first + index, event),
-    }));
-    this.store(workspace, state, entries, hash);
-    const earlier = written.get(workspace);
-    if (earlier === undefined) written.set(workspace, entries);
-    else for (const entry of entries) earlier.push(entry);
+    write.add(events, hash);
     return () => pending.resolve({ epoch, first, count, repeated: null });
+  }
+
+  private beginWrite(workspace: string, epoch: string): WorkspaceWrite {
+    return new WorkspaceWrite(workspace, epoch, this.stateOf(workspace), Date.now());
+  }
+
+  /** Says how many events there are more, or fewer, in the workspace than before. */
+  private finish(workspace: string, write: WorkspaceWrite): number {
+    write.store(this.tables.entries);
+    const state = this.trimmer.trim(workspace, write.state, write.length);
+    this.tables.states.putSync(Buffer.from(workspace), encodeState(state));
+    return write.length - (state.oldest - write.state.oldest);
   }
 
   /** Answers for an earlier append, with its entries as they stand now: after this transaction they may be trimmed. */
   private repeat(
     { workspace, resolve, reject }: PendingAppend,
-    epoch: string,
+    writes: Map<string, WorkspaceWrite>,
     known: Buffer,
     { fingerprint }: Idempotency,
   ): () => void {
@@ -225,35 +228,12 @@ class LmdbEventLog implements EventLog {
       const detail = 'This Idempotency-Key was used before, for another body.';
       return () => reject(new SluiceError('INVALID_REQUEST', detail));
     }
-    const entries = [...this.entriesAfter(workspace, first - 1, count)];
+    // It may be of this very transaction, and is read from the store.
+    writes.get(workspace)?.store(this.tables.entries);
+    const limit = { maxEntries: count, maxBytes: Number.POSITIVE_INFINITY };
+    const { entries } = readExcerpt(this.tables.entries, workspace, first - 1, limit);
+    const epoch = this.epochOf(workspace);
     return () => resolve({ epoch, first, count, repeated: entries });
-  }
-
-  private *entriesAfter(workspace: string, after: number, limit: number): Iterable<LogEntry> {
-    const range = this.tables.entries.getRange({
-      start: entryKey(workspace, after + 1),
-      end: entryKey(workspace, LAST_OFFSET),
-      limit,
-    });
-    for (const { key, value } of range) yield decodeEntry(offsetOfKey(key), value).entry;
-  }
-
-  private store(
-    workspace: string,
-    state: WorkspaceState,
-    entries: readonly LogEntry[],
-    hash: Buffer | null,
-  ): void {
-    const appendedAt = Date.now();
-    let bytes = state.bytes;
-    for (const [index, entry] of entries.entries()) {
-      const value = encodeEntry({ entry, appendedAt, idempotencyHash: index === 0 ? hash : null });
-      this.tables.entries.putSync(entryKey(workspace, entry.offset), value);
-      bytes += value.length;
-    }
-    const head = state.head + entries.length;
-    const next = encodeState({ head, oldest: state.oldest, bytes });
-    this.tables.states.putSync(Buffer.from(workspace), next);
   }
 
   private stateOf(workspace: string): WorkspaceState {

@@ -8,9 +8,9 @@ import { randomEpoch } from './epoch.js';
 import type {
   Appended,
   EventLog,
+  Excerpt,
   Following,
   Idempotency,
-  LogEntry,
   LogExtent,
   LogFollower,
   LogStats,
@@ -93,10 +93,10 @@ export class RedisEventLog implements EventLog {
     return appending;
   }
 
-  async read(workspace: string, after: Cursor, limit: ReadLimit): Promise<readonly LogEntry[]> {
+  async read(workspace: string, after: Cursor, limit: ReadLimit): Promise<Excerpt> {
     const { extent, entries } = await this.readOn(workspace, after, limit);
     if (extent.epoch !== after.epoch) throw logUnavailable(new Error('the log was made anew'));
-    return entries;
+    return { entries, packed: null };
   }
 
   async extent(workspace: string): Promise<LogExtent> {

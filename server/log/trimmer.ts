@@ -1,14 +1,8 @@
 import type { RootDatabase } from 'lmdb';
 import type { RetentionRules } from '../config.js';
-import {
-  decodeEntry,
-  decodeState,
-  encodeState,
-  entryKey,
-  idempotencyKey,
-  offsetOfKey,
-  type WorkspaceState,
-} from './entry-codec.js';
+import { chunksFrom } from './chunk-reader.js';
+import { type Bounds, Cut, isOver } from './cut.js';
+import { decodeState, encodeState, idempotencyKey, type WorkspaceState } from './entry-codec.js';
 import { Retentions } from './retention.js';
 import type { Tables } from './tables.js';
 import { transact } from './transact.js';
@@ -29,6 +23,8 @@ export class Trimmer {
     private readonly root: RootDatabase<Buffer, Uint8Array>,
     private readonly tables: Tables,
     retention: RetentionRules,
+    /** Told how many entries a sweep has removed. */
+    private readonly onRemoved: (entries: number) => void,
   ) {
     this.retentions = new Retentions(retention);
     this.timer = setInterval(() => void this.sweep(), SWEEP_INTERVAL_MS).unref();
@@ -42,43 +38,21 @@ export class Trimmer {
   }
 
   /**
-   * Removes what is too much or too old from the front of a workspace, and says how many entries. Runs within a
-   * transaction.
+   * Removes what is too much or too old from the front of a workspace, and says what is left. Runs within a transaction.
    * @param appended entries that this transaction has added: twice as many may go, so that the bounds hold in the end.
    */
-  trim(workspace: string, appended = 0): number {
-    const state = this.stateOf(workspace);
+  trim(workspace: string, state: WorkspaceState, appended = 0): WorkspaceState {
     const bounds = this.boundsFor(workspace, state);
-    let { oldest, bytes } = state;
-    if (oldest === state.head) return 0;
-    const range = this.tables.entries.getRange({
-      start: entryKey(workspace, oldest + 1),
-      end: entryKey(workspace, state.head + 1),
-      limit: Math.max(MAX_REMOVED, 2 * appended),
-    });
-    const gone: { key: Uint8Array; idempotencyHash: Buffer | null }[] = [];
-    for (const { key, value } of range) {
-      const offset = offsetOfKey(key);
-      const { appendedAt, idempotencyHash } = decodeEntry(offset, value);
-      const isKept =
-        state.head - oldest <= bounds.events &&
-        bytes <= bounds.bytes &&
-        appendedAt >= bounds.appendedSince;
-      if (isKept) break;
-      gone.push({ key: Buffer.from(key), idempotencyHash });
-      bytes -= value.length;
-      oldest = offset;
+    if (!isOver(state, bounds)) return state;
+    const cut = new Cut(state, bounds, Math.max(MAX_REMOVED, 2 * appended));
+    for (const found of chunksFrom(this.tables.entries, workspace, state.oldest + 1)) {
+      if (!cut.goesThrough(found)) break;
     }
-    if (gone.length === 0) return 0;
-    for (const { key, idempotencyHash } of gone) {
-      this.tables.entries.removeSync(key);
-      if (idempotencyHash !== null) {
-        this.tables.idempotency.removeSync(idempotencyKey(workspace, idempotencyHash));
-      }
+    for (const key of cut.chunks) this.tables.entries.removeSync(key);
+    for (const hash of cut.hashes) {
+      this.tables.idempotency.removeSync(idempotencyKey(workspace, hash));
     }
-    const next = encodeState({ head: state.head, oldest, bytes });
-    this.tables.states.putSync(Buffer.from(workspace), next);
-    return gone.length;
+    return cut.state;
   }
 
   private stateOf(workspace: string): WorkspaceState {
@@ -86,7 +60,7 @@ export class Trimmer {
   }
 
   /** A workspace that is over a bound is cut a sixteenth below it, so that trimming comes in runs and not each time. */
-  private boundsFor(workspace: string, state: WorkspaceState) {
+  private boundsFor(workspace: string, state: WorkspaceState): Bounds {
     const { maxEvents, maxBytes, maxAgeSeconds } = this.retentions.of(workspace);
     const isOver = state.head - state.oldest > maxEvents || state.bytes > maxBytes;
     const share = isOver ? 15 / 16 : 1;
@@ -122,23 +96,21 @@ export class Trimmer {
   }
 
   private async sweepOne(workspace: string): Promise<void> {
-    let removed = this.isOver(workspace) ? MAX_REMOVED : 0;
-    while (removed === MAX_REMOVED && !this.stopped) {
+    let removed = MAX_REMOVED;
+    while (removed === MAX_REMOVED && !this.stopped && this.hasTooMuch(workspace)) {
       await transact(this.root, () => {
-        removed = this.trim(workspace);
+        const before = this.stateOf(workspace);
+        const after = this.trim(workspace, before);
+        this.tables.states.putSync(Buffer.from(workspace), encodeState(after));
+        removed = after.oldest - before.oldest;
       });
+      this.onRemoved(removed);
     }
   }
 
   /** Looked up without a transaction: most workspaces have nothing to remove. */
-  private isOver(workspace: string): boolean {
-    const { head, oldest, bytes } = this.stateOf(workspace);
-    const value = this.tables.entries.get(entryKey(workspace, oldest + 1));
-    if (value === undefined) return false;
-    const bounds = this.boundsFor(workspace, { head, oldest, bytes });
-    const { appendedAt } = decodeEntry(oldest + 1, value);
-    return (
-      head - oldest > bounds.events || bytes > bounds.bytes || appendedAt < bounds.appendedSince
-    );
+  private hasTooMuch(workspace: string): boolean {
+    const state = this.stateOf(workspace);
+    return isOver(state, this.boundsFor(workspace, state));
   }
 }

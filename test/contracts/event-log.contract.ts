@@ -47,7 +47,8 @@ async function readAfter(
   limit: ReadLimit,
 ): Promise<readonly LogEntry[]> {
   const { epoch } = await log.extent(workspace);
-  return log.read(workspace, { epoch, offset }, limit);
+  const { entries } = await log.read(workspace, { epoch, offset }, limit);
+  return entries;
 }
 
 /** A follower that takes entries alone; a break is a fault. */

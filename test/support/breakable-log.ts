@@ -3,6 +3,7 @@ import { SluiceError } from '../../server/errors.js';
 import type {
   Appended,
   EventLog,
+  Excerpt,
   Following,
   LogEntry,
   LogExtent,
@@ -58,7 +59,7 @@ export class BreakableLog implements EventLog {
     _workspace: string,
     { epoch, offset }: { epoch: string; offset: number },
     { maxEntries, maxBytes }: ReadLimit,
-  ): Promise<readonly LogEntry[]> {
+  ): Promise<Excerpt> {
     this.reads++;
     await new Promise(setImmediate);
     if (epoch !== this.epoch) throw new SluiceError('UNAVAILABLE');
@@ -70,7 +71,7 @@ export class BreakableLog implements EventLog {
       found.push(entry);
       bytes += entry.frame.length;
     }
-    return found;
+    return { entries: found, packed: null };
   }
 
   async extent(): Promise<LogExtent> {

@@ -43,7 +43,7 @@ export function decodeEntry(epoch: string, [id, [name, value]]: StreamEntry): Lo
 
 function entryOf(epoch: string, offset: number, lines: readonly string[]): LogEntry {
   const [topic = '', type = '', json = ''] = lines;
-  const frame = frameOf(epoch, offset, { topic, type, json });
+  const frame = Buffer.from(frameOf(epoch, offset, { json }));
   return { offset, previous: offset - 1, topic, type, frame };
 }
 

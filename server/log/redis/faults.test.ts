@@ -54,8 +54,8 @@ describeWith('redis-server', 'a log in Redis', () => {
     expect(watch.cursors).toEqual(expect.arrayContaining(acknowledged));
     await until('the log is back', () => node.log.isAvailable);
     const { epoch } = await node.log.extent('acme');
-    const read = await node.log.read('acme', { epoch, offset: 0 }, EVERYTHING);
-    expect(read.map(({ offset }) => offset)).toEqual(watch.entries.map(({ offset }) => offset));
+    const { entries } = await node.log.read('acme', { epoch, offset: 0 }, EVERYTHING);
+    expect(entries.map(({ offset }) => offset)).toEqual(watch.entries.map(({ offset }) => offset));
   }
 
   it('that is full takes no event, and still tells everybody where it stands', async () => {

@@ -24,7 +24,9 @@ const append = ({ log }: RedisLog, n: number) =>
 /** What may still be restored after a break is asked until it answers. */
 const extentOf = ({ log }: RedisLog) => until('the log is back', () => log.extent('acme'));
 const readBehind = ({ log }: RedisLog, epoch: string, offset: number) =>
-  until('the log is back', () => log.read('acme', { epoch, offset }, EVERYTHING));
+  until('the log is back', () => log.read('acme', { epoch, offset }, EVERYTHING)).then(
+    ({ entries }) => entries,
+  );
 
 const hasReplicas = (of: RedisServer, count: number) =>
   until('all replicas follow', async () => {

@@ -139,7 +139,11 @@ class Trial {
       await watch.reaches(this.logOf(index), this.workspace);
     }
     const { epoch, oldest } = await this.logOf(0).extent(this.workspace);
-    const left = await this.logOf(0).read(this.workspace, { epoch, offset: oldest }, EVERYTHING);
+    const { entries: left } = await this.logOf(0).read(
+      this.workspace,
+      { epoch, offset: oldest },
+      EVERYTHING,
+    );
     const seen = this.watches.map(({ entries }) => entries);
     for (const { frame } of [...seen, left].flat()) this.checkFrame(frame.toString());
     for (const watch of this.watches) expect(watch.faults).toEqual([]);

@@ -55,7 +55,8 @@ describeWith('redis-server', 'a log in Redis whose replicas are waited for', () 
     });
     expect(await other.log.extent('acme')).toMatchObject({ head: 1 });
     const limit = { maxEntries: 10, maxBytes: 10_000 };
-    expect(await other.log.read('acme', { epoch, offset: 1 }, limit)).toEqual([]);
+    const { entries } = await other.log.read('acme', { epoch, offset: 1 }, limit);
+    expect(entries).toEqual([]);
 
     replica.resume();
     const again = () => node.log.append('acme', [event(2)], once('k'));

@@ -31,7 +31,7 @@ describeWith('redis-server', 'the keys of a log in Redis', () => {
     Array.from({ length: count }, (_, index) => event(index + 1));
   const readAfter = async (log: EventLog, workspace: string, offset: number) => {
     const { epoch } = await log.extent(workspace);
-    return log.read(workspace, { epoch, offset }, EVERYTHING);
+    return (await log.read(workspace, { epoch, offset }, EVERYTHING)).entries;
   };
   const offsets = (entries: readonly LogEntry[]) => entries.map(({ offset }) => offset);
   /** What lies under the keys but one, as Redis would move it elsewhere. */
