@@ -142,10 +142,31 @@ describe('an event', () => {
     expect(faultOf(readCloudEvent({ ...CLOUD, ...members }, DEFAULTS))).toMatch(fault);
   });
 
+  it('has a time on a day that the calendar has', () => {
+    const day = fc.record({
+      year: fc.oneof(fc.constantFrom(0, 4, 100, 1900, 2000, 2024), fc.nat(9_999)),
+      month: fc.nat(13),
+      day: fc.oneof(fc.constantFrom(28, 29, 30, 31), fc.nat(32)),
+    });
+    const digits = (value: number, length = 2) => String(value).padStart(length, '0');
+    fc.assert(
+      fc.property(day, ({ year, month, day }) => {
+        const date = `${digits(year, 4)}-${digits(month)}-${digits(day)}`;
+        const reading = readCloudEvent({ ...CLOUD, time: `${date}T12:00:00Z` }, DEFAULTS);
+        // `Date` takes 30 February for 1 March; a day that exists stays itself.
+        const exists = new Date(`${date}T00:00Z`).getUTCDate() === day;
+        expect(faultOf(reading)).toBe(exists ? null : '"time" is not an RFC 3339 time');
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   it('takes nothing from a prototype', () => {
     const inherited = parsed('{"__proto__":{"topic":"orders","type":"order.created"}}');
     expect(faultOf(readShortEvent(inherited, DEFAULTS))).toBe('has no "type"');
     expect(Object.hasOwn(Object.prototype, 'topic')).toBe(false);
+    expect(faultOf(readShortEvent(Object.create(SHORT), DEFAULTS))).toBe('has no "type"');
+    expect(faultOf(readCloudEvent(Object.create(CLOUD), DEFAULTS))).toBe('has no "specversion"');
   });
 
   it('does not carry what is unset', () => {

@@ -42,6 +42,8 @@ export function encodeFrame(frame: Frame): string {
 }
 
 function lines(field: string, text: string): string {
+  // JSON, which most frames carry, never has a line break: to look for one takes a fraction of what to split takes.
+  if (!LINE_BREAK.test(text)) return `${field}${text}\n`;
   return text
     .split(LINE_BREAK)
     .map((line) => `${field}${line}\n`)

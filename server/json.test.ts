@@ -110,8 +110,25 @@ describe('reading JSON', () => {
     '[{"a":[1,{"b":{},"b":{}}]}]',
     '{"":1,"":1}',
     '{"a":{"a":1},"a":1}',
+    '{"a":1,"b":{"a":[{"c":1}],"a":1}}',
+    '{"a":{"b":1,"c":2},"a":{"d":3}}',
   ])('refuses %s', (text) => {
     expect(faultOf(text)).toBe('has the same name twice in an object');
+  });
+
+  it('looks as closely at what is deeply nested', () => {
+    for (const levels of [99, 100, 101, 500]) {
+      const put = (inner: string) => `${'{"a":'.repeat(levels)}${inner}${'}'.repeat(levels)}`;
+      expect(parse(put('{"a":1}'))).toEqual(JSON.parse(put('{"a":1}')));
+      expect(faultOf(put('{"b":1,"b":2}'))).toBe('has the same name twice in an object');
+      expect(faultOf(put('{"b":1,}'))).toBe('is not valid JSON');
+    }
+  });
+
+  it('tells of the first fault where there are several', () => {
+    expect(faultOf('{"a":1,"a":2')).toBe('has the same name twice in an object');
+    expect(faultOf('[{"a":1,"a":2},[[[]]]]', 3)).toBe('has the same name twice in an object');
+    expect(faultOf('[[[[]]],{"a":1,"a":2}]', 3)).toBe('is nested deeper than 3 levels');
   });
 
   it('counts brackets, and not those in texts', () => {

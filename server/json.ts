@@ -7,6 +7,12 @@ export interface JsonRules {
   readonly maxDepth: number;
 }
 
+/** Deeper than anybody nests; what counts names by recursion goes no deeper. */
+const MAX_QUICK_DEPTH = 100;
+/** What gives JSON its structure is ASCII: in UTF-8 no byte of another character looks like it. */
+const [QUOTE, BACKSLASH, COLON, BRACE, BRACKET, END_OF_BRACE, END_OF_BRACKET] = Buffer.from(
+  '"\\:{[}]',
+) as unknown as readonly number[];
 const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
@@ -21,6 +27,53 @@ export function parseJson(bytes: Uint8Array, rules: JsonRules): unknown {
   } catch {
     throw new JsonFault('is not valid UTF-8');
   }
+  const written = countMarks(bytes);
+  if (written.depth <= Math.min(rules.maxDepth, MAX_QUICK_DEPTH)) {
+    const value = parsedOrNothing(text);
+    // No name is lost, so none was written twice: of two in one object JSON.parse keeps one.
+    if (value !== undefined && countNames(value) === written.names) return value;
+  }
+  return parseThoroughly(text, rules);
+}
+
+/** No value of JSON is `undefined`. */
+function parsedOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of valid JSON: its depth, and how many names are written in it. Of other texts: numbers that mean nothing. */
+function countMarks(bytes: Uint8Array): { readonly depth: number; readonly names: number } {
+  let [open, depth, names] = [0, 0, 0];
+  for (let at = 0; at < bytes.length; at++) {
+    const mark = bytes[at];
+    if (mark === QUOTE) at = closingQuote(bytes, at);
+    else if (mark === COLON) names++;
+    else if (mark === BRACE || mark === BRACKET) depth = Math.max(depth, ++open);
+    else if (mark === END_OF_BRACE || mark === END_OF_BRACKET) open--;
+  }
+  return { depth, names };
+}
+
+function closingQuote(bytes: Uint8Array, start: number): number {
+  let at = start + 1;
+  while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
+  return at;
+}
+
+/** How many names the objects in a value have, all together. */
+function countNames(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let names = Array.isArray(value) ? 0 : Object.keys(value).length;
+  for (const member of Object.values(value)) names += countNames(member);
+  return names;
+}
+
+/** Says what is wrong, name by name and bracket by bracket. It takes several times as long as JSON.parse. */
+function parseThoroughly(text: string, rules: JsonRules): unknown {
   checkStructure(text, rules);
   try {
     return JSON.parse(text);

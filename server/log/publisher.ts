@@ -11,7 +11,7 @@ import {
 import type { PublishLimits } from '../config.js';
 import { SluiceError } from '../errors.js';
 import { Histogram, type HistogramReading } from '../histogram.js';
-import type { Appended, EventLog, Idempotency, LogEntry, NewEntry } from './event-log.js';
+import type { Appended, EventLog, Idempotency, LogEntry } from './event-log.js';
 
 /** What a publisher gets for each of its events. */
 export interface PublishedEvent {
@@ -85,9 +85,14 @@ export class Publisher {
     events: readonly RealtimeEvent[],
     idempotency?: Idempotency,
   ): Promise<Published> {
-    const entries = events.map((event, index) => this.entryOf(event, index));
+    let bytes = 0;
+    const entries = events.map((event, index) => {
+      const json = JSON.stringify(event);
+      bytes += this.checkedSize(json, index);
+      return { topic: event.topic, type: event.type, json };
+    });
     const appended = await this.timed(() => this.log.append(workspace, entries, idempotency));
-    if (appended.repeated === null) this.count(workspace, entries);
+    if (appended.repeated === null) this.count(workspace, events.length, bytes);
     const ids = (appended.repeated?.map(eventOfEntry) ?? events).map(({ id }) => id);
     return {
       events: ids.map((id, index) => ({
@@ -116,22 +121,22 @@ export class Publisher {
     }
   }
 
-  private count(workspace: string, entries: readonly NewEntry[]): void {
-    this.counts.events += entries.length;
+  private count(workspace: string, events: number, bytes: number): void {
+    this.counts.events += events;
+    this.counts.bytes += bytes;
     const ofWorkspace = this.byWorkspace.get(workspace);
-    if (ofWorkspace !== undefined) this.byWorkspace.set(workspace, ofWorkspace + entries.length);
-    for (const { json } of entries) this.counts.bytes += Buffer.byteLength(json);
+    if (ofWorkspace !== undefined) this.byWorkspace.set(workspace, ofWorkspace + events);
   }
 
-  private entryOf(event: RealtimeEvent, index: number): NewEntry {
-    const json = JSON.stringify(event);
-    if (Buffer.byteLength(json) > this.limits.maxEventBytes) {
+  private checkedSize(json: string, index: number): number {
+    const bytes = Buffer.byteLength(json);
+    if (bytes > this.limits.maxEventBytes) {
       throw new SluiceError(
         'PAYLOAD_TOO_LARGE',
         `Event ${index} is larger than ${this.limits.maxEventBytes} bytes.`,
       );
     }
-    return { topic: event.topic, type: event.type, json };
+    return bytes;
   }
 }
 
@@ -142,8 +147,12 @@ function accepted(reading: EventReading, index: number): RealtimeEvent {
 
 function defaultsFor(workspace: string): EventDefaults {
   // One time for the whole batch: its events became one fact.
-  const now = new Date().toISOString();
-  return { id: randomUUID, source: `/workspaces/${workspace}`, time: () => now };
+  let now: string | null = null;
+  const time = () => {
+    now ??= new Date().toISOString();
+    return now;
+  };
+  return { id: randomUUID, source: `/workspaces/${workspace}`, time };
 }
 
 /** An event's JSON is the one `data` line of its frame. */

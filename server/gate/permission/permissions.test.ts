@@ -102,6 +102,19 @@ describe('the answer of a permission checker', () => {
     expect(toldAt - started).toBeGreaterThan(4_900);
   }, 20_000);
 
+  it('that is waited for has a signal of its own', async () => {
+    const signals: AbortSignal[] = [];
+    const { permissions } = permissionsOf((_, signal) => {
+      signals.push(signal);
+      // Every other answer is there at once.
+      const answer = { allowed: true };
+      return signals.length % 2 === 0 ? answer : Promise.resolve(answer);
+    });
+    await Promise.all(Array.from({ length: 6 }, () => permissions.permit(asked())));
+    const waitedFor = signals.filter((_, index) => index % 2 === 0);
+    expect(new Set(waitedFor).size).toBe(3);
+  });
+
   it('does not change with the list that it came in', async () => {
     const topics = ['orders'];
     const { permissions } = permissionsOf(() => ({ allowed: true, topics }));

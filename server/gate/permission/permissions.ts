@@ -21,6 +21,8 @@ export type DecisionCounts = Readonly<Record<DecisionOutcome, number>>;
 export class Permissions {
   /** Decisions since the start, those about open streams among them. */
   private readonly counts = new Map<Permission, Record<DecisionOutcome, number>>();
+  /** For the next question. One that was answered at once has left it as it was. */
+  private giveUp = new AbortController();
 
   constructor(
     private readonly checker: PermissionChecker,
@@ -86,9 +88,7 @@ export class Permissions {
 
   private async decide(question: PermissionQuestion): Promise<Decision> {
     try {
-      const decision: unknown = await withDeadline((signal) =>
-        this.checker.check(question, signal),
-      );
+      const decision: unknown = await this.ask(question);
       if (isDecision(decision)) return decision;
       throw new TypeError('the permission checker did not answer with a decision');
     } catch (cause) {
@@ -98,6 +98,19 @@ export class Permissions {
       });
     }
   }
+
+  /** A timer and a signal cost more than most answers; one that is there already needs neither. */
+  private ask(question: PermissionQuestion): unknown {
+    const { giveUp } = this;
+    const answer: unknown = this.checker.check(question, giveUp.signal);
+    if (!isAwaited(answer)) return answer;
+    this.giveUp = new AbortController();
+    return inTime(answer, giveUp);
+  }
+}
+
+function isAwaited(answer: unknown): answer is PromiseLike<unknown> {
+  return typeof (answer as Partial<PromiseLike<unknown>> | null)?.then === 'function';
 }
 
 /** Nothing that is merely truthy lets anybody in. */
@@ -123,8 +136,7 @@ function checkTopics(
   if (!asked.every(isPermitted)) throw forbidden(permission);
 }
 
-async function withDeadline<T>(ask: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
-  const giveUp = new AbortController();
+async function inTime<T>(answer: PromiseLike<T>, giveUp: AbortController): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
@@ -134,7 +146,7 @@ async function withDeadline<T>(ask: (signal: AbortSignal) => T | Promise<T>): Pr
     }, DECISION_DEADLINE_MS);
   });
   try {
-    return await Promise.race([ask(giveUp.signal), deadline]);
+    return await Promise.race([answer, deadline]);
   } finally {
     clearTimeout(timer);
   }
