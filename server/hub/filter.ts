@@ -24,6 +24,11 @@ export function createFilter(asked: {
   return { key: JSON.stringify([topics, types, permitted]), topics, types, permitted };
 }
 
+/** Whether no event is held back. */
+export function passesAll({ topics, types, permitted }: Filter): boolean {
+  return topics === null && types === null && permitted === null;
+}
+
 export function passes(filter: Filter, event: { topic: string; type: string }): boolean {
   return (
     passesOne(filter.topics, event.topic) &&

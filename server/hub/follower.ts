@@ -7,12 +7,13 @@ import type { Filter } from './filter.js';
  */
 export interface Follower {
   readonly workspace: string;
-  readonly filter: Filter;
   /** When its token ends, in seconds since 1970. */
   readonly expiresAt: number;
   /** When it is told that its token ends soon, in ms since 1970. */
   readonly warnAt: number;
 
+  /** What it asked for and may see; once it has joined a group, the one object that all members share. */
+  filter: Filter;
   /** Offset up to which everything that passes the filter has been written. */
   cursor: number;
   /** Where it stands among the members of its group; -1 while it is not among them. */

@@ -1,83 +1,106 @@
+import { MAX_PATTERNS } from '@sluice/protocol';
 import type { LogEntry } from '../log/event-log.js';
-import { passes } from './filter.js';
+import { type Filter, type Patterns, passes } from './filter.js';
 import type { Group } from './group.js';
+import { PatternMap } from './pattern-map.js';
 
-/**
- * Finds the groups that an event concerns without looking at the others: exact topics by map, patterns by their
- * literal beginning. A topic has at most as many beginnings as patterns have different lengths of them, so a look-up
- * does not grow with the number of groups that name topics.
- */
+/** By what a group is found that asks for everything. */
+const ANY = ['*'];
+
+/** The groups that are found by one topic pattern. */
+interface Bucket {
+  readonly ofAnyType: Set<Group>;
+  /** `null` where nobody asks for types, as most do not. */
+  byType: PatternMap<Set<Group>> | null;
+}
+
+/** Finds the groups that an event concerns without looking at the others: by its topic, and among those by its type. */
 export class GroupIndex {
-  private readonly byTopic = new Map<string, Set<Group>>();
-  private readonly byPrefix = new Map<string, Set<Group>>();
-  /** How many prefixes of each length there are. */
-  private readonly prefixLengths = new Map<number, number>();
+  private readonly byTopic = new PatternMap<Bucket>();
+
+  /** How many topic patterns there are. */
+  get size(): number {
+    return this.byTopic.size;
+  }
 
   add(group: Group): void {
-    for (const pattern of patternsOf(group)) {
-      const prefix = literalPrefix(pattern);
-      if (prefix === null) {
-        addTo(this.byTopic, pattern, group);
-      } else if (addTo(this.byPrefix, prefix, group)) {
-        this.prefixLengths.set(prefix.length, (this.prefixLengths.get(prefix.length) ?? 0) + 1);
-      }
+    const { topics, types } = placesOf(group.filter);
+    for (const topic of topics) {
+      const bucket = this.bucketOf(topic);
+      for (const type of types) groupsOf(bucket, type).add(group);
     }
   }
 
   remove(group: Group): void {
-    for (const pattern of patternsOf(group)) {
-      const prefix = literalPrefix(pattern);
-      if (prefix === null) {
-        removeFrom(this.byTopic, pattern, group);
-      } else if (removeFrom(this.byPrefix, prefix, group)) {
-        const left = (this.prefixLengths.get(prefix.length) ?? 0) - 1;
-        if (left > 0) this.prefixLengths.set(prefix.length, left);
-        else this.prefixLengths.delete(prefix.length);
-      }
+    const { topics, types } = placesOf(group.filter);
+    for (const topic of topics) {
+      const bucket = this.bucketOf(topic);
+      for (const type of types) removeFrom(bucket, type, group);
+      if (bucket.ofAnyType.size === 0 && bucket.byType === null) this.byTopic.delete(topic);
     }
   }
 
   /** The groups whose filter lets the event through, each once. */
   find(event: LogEntry): Set<Group> {
     const found = new Set<Group>();
-    const collect = (candidates: Iterable<Group> | undefined) => {
-      for (const group of candidates ?? []) {
+    const collect = (groups: Set<Group>) => {
+      for (const group of groups) {
         if (!found.has(group) && passes(group.filter, event)) found.add(group);
       }
     };
-    collect(this.byTopic.get(event.topic));
-    for (const length of this.prefixLengths.keys()) {
-      if (length <= event.topic.length) collect(this.byPrefix.get(event.topic.slice(0, length)));
-    }
+    this.byTopic.visit(event.topic, ({ ofAnyType, byType }) => {
+      collect(ofAnyType);
+      byType?.visit(event.type, collect);
+    });
     return found;
   }
-}
 
-/** What a group is found by; a group without patterns is found by every topic, which all begin with nothing. */
-function patternsOf(group: Group): readonly string[] {
-  return group.filter.topics ?? group.filter.permitted ?? ['*'];
-}
-
-/** What stands before the first star; `null` if there is no star. */
-function literalPrefix(pattern: string): string | null {
-  const star = pattern.indexOf('*');
-  return star < 0 ? null : pattern.slice(0, star);
-}
-
-/** Says whether `key` is new. */
-function addTo(map: Map<string, Set<Group>>, key: string, group: Group): boolean {
-  const groups = map.get(key);
-  if (groups !== undefined) {
-    groups.add(group);
-    return false;
+  private bucketOf(topic: string): Bucket {
+    let bucket = this.byTopic.get(topic);
+    if (bucket === undefined) {
+      bucket = { ofAnyType: new Set(), byType: null };
+      this.byTopic.add(topic, bucket);
+    }
+    return bucket;
   }
-  map.set(key, new Set([group]));
-  return true;
 }
 
-/** Says whether `key` is gone. */
-function removeFrom(map: Map<string, Set<Group>>, key: string, group: Group): boolean {
-  const groups = map.get(key);
-  groups?.delete(group);
-  return groups?.size === 0 && map.delete(key);
+function groupsOf(bucket: Bucket, type: string): Set<Group> {
+  if (type === '*') return bucket.ofAnyType;
+  bucket.byType ??= new PatternMap();
+  let groups = bucket.byType.get(type);
+  if (groups === undefined) {
+    groups = new Set();
+    bucket.byType.add(type, groups);
+  }
+  return groups;
+}
+
+function removeFrom(bucket: Bucket, type: string, group: Group): void {
+  const groups = groupsOf(bucket, type);
+  groups.delete(group);
+  if (type === '*' || groups.size > 0) return;
+  bucket.byType?.delete(type);
+  if (bucket.byType?.size === 0) bucket.byType = null;
+}
+
+/** What a group is found by. No more places than there may be patterns: those of both kinds multiply. */
+function placesOf({ topics, permitted, types }: Filter) {
+  const byTopic = narrower(topics, permitted) ?? ANY;
+  const byType = types !== null && byTopic.length * types.length <= MAX_PATTERNS ? types : ANY;
+  return { topics: byTopic, types: byType };
+}
+
+/** An event must pass both; many may ask for the same, and each be narrowed to what is its own. */
+function narrower(topics: Patterns, permitted: Patterns): Patterns {
+  if (topics === null || permitted === null) return topics ?? permitted;
+  return plainness(permitted) > plainness(topics) ? permitted : topics;
+}
+
+/** How many characters the vaguest of them names; a pattern without a star leaves none open. */
+function plainness(patterns: readonly string[]): number {
+  const named = patterns.map((pattern) =>
+    pattern.includes('*') ? pattern.length - 1 : Number.POSITIVE_INFINITY,
+  );
+  return Math.min(...named);
 }

@@ -79,6 +79,16 @@ describe('a stream', () => {
     expect(stream.offsets).toEqual([4, 5, 6]);
   });
 
+  it('shares its filter with all that ask for the same, also where it came by way of history', async () => {
+    await log.append('acme', events(3));
+    const first = await subscribe(null, { filter: topics('orders', 'users') });
+    const second = await subscribe(await at(0), { filter: topics('users', 'orders') });
+    await second.until(({ offsets }) => offsets.length === 3);
+    await log.append('acme', events(1));
+    await second.until(({ offsets }) => offsets.length === 4);
+    expect(second.filter).toBe(first.filter);
+  });
+
   it('gets the history behind its cursor, then what comes', async () => {
     await log.append('acme', events(3_000));
     const stream = await subscribe(await at(10));

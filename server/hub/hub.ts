@@ -13,10 +13,13 @@ import type { Group } from './group.js';
 import { heartbeat } from './heartbeat.js';
 import { History, MAX_HISTORY_BYTES } from './history.js';
 import { Laggards } from './laggards.js';
-import { Pump, SLICE } from './pump.js';
+import { Pump } from './pump.js';
 import type { Start } from './start.js';
 import { type HubStats, StreamTally } from './tally.js';
 import { WorkspaceHub } from './workspace-hub.js';
+
+/** Streams that are visited before the event loop gets a turn; most are written to. */
+const VISITS_A_TURN = 100;
 
 /** All open streams of this node, and what moves them forward. */
 export class Hub implements FollowerHost {
@@ -267,7 +270,7 @@ async function inSlices(
 ): Promise<void> {
   for (const [index, follower] of followers.entries()) {
     if (!follower.isClosed) visit(follower);
-    if (index % SLICE === SLICE - 1) await new Promise(setImmediate);
+    if (index % VISITS_A_TURN === VISITS_A_TURN - 1) await new Promise(setImmediate);
   }
 }
 

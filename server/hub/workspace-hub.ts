@@ -136,6 +136,8 @@ export class WorkspaceHub {
     if (!mayJoin) return false;
     const group = known ?? this.addGroup(follower.filter);
     group.add(follower);
+    // Equal ones are kept once, however many streams have them.
+    follower.filter = group.filter;
     this.catchingUp.delete(follower);
     // Most streams come up to date; a pass for each of them would look at all the others.
     if (!group.isCurrent(follower.cursor)) this.host.wake(group);
