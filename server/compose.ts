@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import {
   authzenOf,
   issuerKeysOf,
@@ -107,21 +107,18 @@ export async function compose(
   // Last, when all else is restored.
   redis?.onRestored(async () => log.info({}, 'Redis can be reached again'));
 
-  const routes = Router({ caseSensitive: true, strict: true });
-  routes.use(
-    createRealtimeRoutes({
-      gate,
-      admissions,
-      streamTokens,
-      revocations,
-      audit,
-      hub,
-      publisher,
-      refusals,
-      log,
-      config,
-    }),
-  );
+  const routes = createRealtimeRoutes({
+    gate,
+    admissions,
+    streamTokens,
+    revocations,
+    audit,
+    hub,
+    publisher,
+    refusals,
+    log,
+    config,
+  });
   const embedded = config.issuer;
   if (embedded !== null && issuer !== null && clients !== null) {
     const { maxLifetimeSeconds } = config.tokens;

@@ -182,7 +182,7 @@ describe('an address that failed too often', () => {
   it('may go on to use a token that was verified before', async () => {
     const { gate, steps } = recordingGate({ check, isRemembered: true });
     expect(await gate.identify(gateRequest())).toBe(ALICE);
-    expect(steps.map(([step]) => step)).toEqual(['verify', 'revocations']);
+    expect(steps.map(([step]) => step)).toEqual(['attempts', 'verify', 'revocations']);
   });
 
   it('may go on to use a stream token', async () => {

@@ -12,6 +12,7 @@ import type { Log } from '../ops/log.js';
 import type { Refusals } from '../ops/refusals.js';
 import { createCors } from './cors.js';
 import { createErrorHandler } from './error-handler.js';
+import { inOrder } from './in-order.js';
 import { methodNotAllowed } from './method-not-allowed.js';
 import { createProxyWarning } from './proxy-warning.js';
 import { createPublishRoute } from './publish-route.js';
@@ -39,7 +40,8 @@ export function createRealtimeRoutes(parts: RealtimeParts): Router {
   const { gate, admissions, streamTokens, revocations, audit, hub, publisher, config } = parts;
   const { refusals, log } = parts;
   const router = Router({ caseSensitive: true, strict: true });
-  router.use('/realtime', nameRequest, createProxyWarning(log), createCors(config.allowedOrigins));
+  const cors = createCors(config.allowedOrigins);
+  router.use('/realtime', inOrder(nameRequest, createProxyWarning(log), cors));
   router
     .route(EVENTS_ROUTE)
     // Express would answer HEAD with the handler of GET, which opens a stream.

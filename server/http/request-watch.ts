@@ -9,9 +9,19 @@ import { newRequestId, requestIdOf } from './request-id.js';
 import { RequestRecord } from './request-record.js';
 import { routeOf } from './route-of.js';
 
-const records = new WeakMap<ServerResponse, RequestRecord>();
+// Both are kept where they belong. A WeakMap would do the same, but what it holds outlives the collections of young objects,
+// and each request would be moved among the old ones.
+const RECORD = Symbol('the record of a request');
 /** What is known of a connection, until a stream takes it over. */
-const connections = new WeakMap<Duplex, Connection>();
+const CONNECTION = Symbol('what is known of a connection');
+
+interface Watched {
+  [RECORD]?: RequestRecord;
+}
+
+interface WatchedSocket {
+  [CONNECTION]?: Connection | null;
+}
 
 interface Connection {
   /** What had come and gone when its last line was written. */
@@ -22,14 +32,14 @@ interface Connection {
 }
 
 /** What is told of a request; `undefined` where nobody watches. */
-export function recordOf(response: ServerResponse): RequestRecord | undefined {
-  return records.get(response);
+export function recordOf(response: ServerResponse & Watched): RequestRecord | undefined {
+  return response[RECORD];
 }
 
 /** Whether a part of an answer has been sent, and the rest is to come. */
-export function isBeingAnswered(socket: Duplex): boolean {
+export function isBeingAnswered(socket: Duplex & WatchedSocket): boolean {
   // Of answers to pipelined requests, the first is on its way.
-  const [response] = connections.get(socket)?.unwritten.keys() ?? [];
+  const [response] = socket[CONNECTION]?.unwritten.keys() ?? [];
   return response?.headersSent === true && !response.writableFinished;
 }
 
@@ -44,8 +54,8 @@ export class RequestWatch {
   constructor(private readonly options: RequestWatchOptions) {}
 
   /** Begins to watch a request; does nothing if it is watched already. */
-  observe(request: IncomingMessage, response: ServerResponse): RequestRecord {
-    const known = records.get(response);
+  observe(request: IncomingMessage, response: ServerResponse & Watched): RequestRecord {
+    const known = response[RECORD];
     if (known !== undefined) return known;
     const { log, tellsAddress } = this.options;
     const { method = '', headers, url = '' } = request;
@@ -53,7 +63,7 @@ export class RequestWatch {
     const span = startRequestSpan(headers, method, route);
     const address = tellsAddress ? addressOf(request as Request) : null;
     const record = new RequestRecord({ method, route, workspace, address, span }, log);
-    records.set(response, record);
+    response[RECORD] = record;
     connectionOf(request.socket).unwritten.set(response, request);
     response.once('close', () => writeEnd(request, response));
     return record;
@@ -67,31 +77,33 @@ export class RequestWatch {
 
 /** Writes the line of a stream, whose answer goes on when its request is done. */
 export function writeOpening(request: IncomingMessage, response: ServerResponse): void {
-  const { socket } = request;
-  records.get(response)?.write(endOf(response, socket, 200), 'stream opened');
+  const socket: Socket & WatchedSocket = request.socket;
+  recordOf(response)?.write(endOf(response, socket, 200), 'stream opened');
   // Where the socket could not be taken over, the answer is under way for as long as the stream.
   if (response.socket !== null) return;
   // It lives as long as its stream, which keeps nothing of its request.
-  connections.delete(socket);
+  // Not deleted: that would make the socket slow.
+  socket[CONNECTION] = null;
   socket.off('close', abandonAll);
 }
 
 function writeEnd(request: IncomingMessage, response: ServerResponse): void {
+  const socket: Socket & WatchedSocket = request.socket;
   const isAnswered = response.writableFinished;
-  const end = endOf(response, request.socket, isAnswered ? response.statusCode : null);
-  records.get(response)?.write(end);
-  connections.get(request.socket)?.unwritten.delete(response);
+  const end = endOf(response, socket, isAnswered ? response.statusCode : null);
+  recordOf(response)?.write(end);
+  socket[CONNECTION]?.unwritten.delete(response);
 }
 
 /** Of answers whose turn had not come, Node tells nobody. One function for all connections: each keeps it for its life. */
-function abandonAll(this: Socket): void {
-  for (const [response, request] of connections.get(this)?.unwritten ?? []) {
+function abandonAll(this: Socket & WatchedSocket): void {
+  for (const [response, request] of this[CONNECTION]?.unwritten ?? []) {
     writeEnd(request, response);
   }
 }
 
-function endOf(response: ServerResponse, socket: Socket, status: number | null) {
-  const before = connections.get(socket) ?? { in: 0, out: 0 };
+function endOf(response: ServerResponse, socket: Socket & WatchedSocket, status: number | null) {
+  const before = socket[CONNECTION] ?? { in: 0, out: 0 };
   const { bytesRead, bytesWritten } = socket;
   const [bytesIn, bytesOut] = [bytesRead - before.in, bytesWritten - before.out];
   before.in = bytesRead;
@@ -99,11 +111,11 @@ function endOf(response: ServerResponse, socket: Socket, status: number | null) 
   return { status, requestId: requestIdOf(response) || newRequestId(), bytesIn, bytesOut };
 }
 
-function connectionOf(socket: Socket): Connection {
-  const known = connections.get(socket);
-  if (known !== undefined) return known;
+function connectionOf(socket: Socket & WatchedSocket): Connection {
+  const known = socket[CONNECTION];
+  if (known != null) return known;
   const connection: Connection = { in: 0, out: 0, unwritten: new Map() };
-  connections.set(socket, connection);
+  socket[CONNECTION] = connection;
   socket.on('close', abandonAll);
   return connection;
 }

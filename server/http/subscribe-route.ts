@@ -3,7 +3,7 @@ import type { Request, Response } from 'express';
 import type { StreamLimits } from '../config.js';
 import { SluiceError } from '../errors.js';
 import type { Admissions } from '../gate/admission/admissions.js';
-import type { Gate } from '../gate/gate.js';
+import type { Gate, GateRequest } from '../gate/gate.js';
 import type { PermissionQuestion } from '../gate/permission/permission-checker.js';
 import { createFilter } from '../hub/filter.js';
 import type { Hub } from '../hub/hub.js';
@@ -32,9 +32,10 @@ export interface SubscribeParts {
 export function createSubscribeRoute(parts: SubscribeParts) {
   const onClose = createOnClose(parts);
   return async (request: Request, response: Response): Promise<void> => {
-    const errorsInStream = wantsErrorsInStream(request);
+    const asked = gateRequestOf(request, response);
+    const errorsInStream = wantsErrorsInStream(asked.query);
     try {
-      await subscribe(parts, request, response, onClose);
+      await subscribe(parts, request, response, asked, onClose);
     } catch (error) {
       const refusal = toSluiceError(error);
       if (!errorsInStream || response.headersSent) throw refusal;
@@ -48,9 +49,9 @@ async function subscribe(
   { gate, admissions, hub, limits }: SubscribeParts,
   request: Request,
   response: Response,
+  asked: GateRequest,
   onClose: OnClose,
 ): Promise<void> {
-  const asked = gateRequestOf(request, response);
   const { workspace, address, requestId } = asked;
   const record = recordOf(response);
   const principal = await identify(gate, asked, record, { redeemsStreamToken: true });
@@ -59,7 +60,7 @@ async function subscribe(
   const { subject, issuer, tokenHash, expiresAt } = principal;
   // The tolerance for clocks is for requests; a stream ends at `exp`, so there is none to open after it.
   if (expiresAt * 1_000 <= Date.now()) throw new SluiceError('TOKEN_EXPIRED');
-  const { topics, types, cursor } = readSubscription(request);
+  const { topics, types, cursor } = readSubscription(request, asked.query);
   const question: PermissionQuestion = {
     principal,
     workspace,

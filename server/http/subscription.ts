@@ -3,7 +3,6 @@ import type { Request } from 'express';
 import { SluiceError } from '../errors.js';
 import type { Patterns } from '../hub/filter.js';
 import { readCursor } from '../hub/start.js';
-import { queryOf } from './request.js';
 
 /** What a subscriber asks for beside its token. */
 export interface Subscription {
@@ -13,8 +12,7 @@ export interface Subscription {
 }
 
 /** @throws SluiceError INVALID_REQUEST naming the parameter that is wrong. */
-export function readSubscription(request: Request): Subscription {
-  const query = queryOf(request);
+export function readSubscription(request: Request, query: URLSearchParams): Subscription {
   if (query.has(PARAMETERS.filter)) {
     throw invalid(PARAMETERS.filter, 'is not supported; use "topics" and "types"');
   }
@@ -26,8 +24,8 @@ export function readSubscription(request: Request): Subscription {
 }
 
 /** Whether refusals shall be told in the stream. @throws SluiceError INVALID_REQUEST */
-export function wantsErrorsInStream(request: Request): boolean {
-  const given = queryOf(request).getAll(PARAMETERS.errors);
+export function wantsErrorsInStream(query: URLSearchParams): boolean {
+  const given = query.getAll(PARAMETERS.errors);
   if (given.length === 0) return false;
   if (given.length === 1 && given[0] === 'stream') return true;
   throw invalid(PARAMETERS.errors, 'can only be "stream", once');

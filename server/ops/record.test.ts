@@ -92,5 +92,7 @@ describe('a record', () => {
     const told = lineOf({ topics: [stream], revoked: { jti: `x${client}` }, [client]: 'scs_1' });
     for (const secret of secrets) expect(told).not.toContain(secret.slice(4));
     expect(told).toContain('"scs_1"');
+    // The shortest one that there can be.
+    expect(lineOf({ jti: `sst_${'x'.repeat(30)}` })).not.toContain('sst_');
   });
 });

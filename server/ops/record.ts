@@ -10,6 +10,7 @@ const UNSEEN = /[\u007f-\u009f\u2028\u2029]|\p{Bidi_Control}|\p{Surrogate}/gu;
 const PLAIN = /^[\x20-\x7e]*\n?$/;
 /** Stream tokens and client secrets are well-formed names of topics, subjects and tokens: whoever mistakes one is not to be read. */
 const OWN_SECRET = /(?:sst|scs)_[A-Za-z0-9_-]{30,}/g;
+const SHORTEST_SECRET = 34;
 
 /** What is left of the characters that one record may have. */
 interface Room {
@@ -55,6 +56,8 @@ function bounded(value: unknown, room: Room, depth: number): unknown {
 function boundedText(text: string, room: Room): string {
   const length = Math.min(MAX_TEXT_LENGTH, room.characters);
   room.characters -= Math.min(text.length, length);
+  // Most texts are too short to hold one.
+  if (text.length <= length && text.length < SHORTEST_SECRET) return text;
   // Cut first, so that what is looked through has a bound.
   return (text.length <= length ? text : `${text.slice(0, length)}…`).replace(OWN_SECRET, '…');
 }

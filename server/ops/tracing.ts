@@ -96,12 +96,20 @@ export function runWithin<Result>(request: RequestSpan | null, work: () => Resul
 }
 
 /** Watches one step of what a span is open for. Without such a span there is nothing that it would be a step of. */
-export async function traced<Result>(
+export function traced<Result>(
+  name: string,
+  work: () => Promise<Result>,
+  attributes?: Attributes,
+): Promise<Result> {
+  if (!isTracing() || trace.getActiveSpan() === undefined) return work();
+  return withSpan(name, work, attributes);
+}
+
+async function withSpan<Result>(
   name: string,
   work: () => Promise<Result>,
   attributes: Attributes = {},
 ): Promise<Result> {
-  if (!isTracing() || trace.getActiveSpan() === undefined) return work();
   const span = trace.getTracer(NAME).startSpan(name, { attributes });
   try {
     return await context.with(trace.setSpan(context.active(), span), work);

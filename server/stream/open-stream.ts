@@ -35,14 +35,17 @@ export function openStream(
   onClose: OnClose,
 ): Stream | null {
   if (response.socket === null || response.socket.destroyed) return null;
-  // Head and first frames in one segment.
-  response.socket.cork();
-  sendHead(response);
+  const { socket } = response;
+  const frame = connectedFrame(opening, start);
+  // Head and first frames in one write. Without the cork `node:http` would put it off to the end of the turn.
+  socket.cork();
+  writeHead(response);
+  response.write(frame);
   const sink = takeOver(request, response);
   const stream = new Stream(sink, { ...opening, cursor: start.offset }, onClose);
-  stream.write(Buffer.from(connectedFrame(opening, start)));
   if (start.gap !== null) stream.tellGap(start.gap);
-  sink.uncork();
+  socket.uncork();
+  stream.handedOver(Buffer.byteLength(frame));
   return stream;
 }
 
@@ -50,12 +53,11 @@ export function openStream(
  * The body ends with the connection (RFC 9112, section 6.3, item 8), not with a chunk, so that frames can be written
  * to the socket as they are.
  */
-function sendHead(response: ServerResponse): void {
+function writeHead(response: ServerResponse): void {
   setStreamHeaders(response);
   response.setHeader('Connection', 'close');
   response.removeHeader('Transfer-Encoding');
   response.writeHead(200);
-  response.flushHeaders();
 }
 
 function connectedFrame(opening: Opening, { epoch, offset, resumed }: Start): string {

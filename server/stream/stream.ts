@@ -67,9 +67,8 @@ export type OnClose = (stream: Stream, end: StreamEnd) => void;
 /** One open SSE connection whose head has been sent. */
 export class Stream implements Follower {
   readonly workspace: string;
-  readonly filter: Filter;
   readonly expiresAt: number;
-  readonly warnAt: number;
+  filter: Filter;
   cursor: number;
   position = -1;
   mark = Number.POSITIVE_INFINITY;
@@ -100,9 +99,6 @@ export class Stream implements Follower {
     this.filter = options.filter;
     this.cursor = options.cursor;
     this.expiresAt = options.expiresAt;
-    const expiresAtMs = options.expiresAt * 1_000;
-    const lead = Math.min(WARNING_LEAD_MS, (expiresAtMs - this.openedAt) / 5);
-    this.warnAt = expiresAtMs - lead;
     this.subject = options.subject;
     this.issuer = options.issuer;
     this.tokenHash = options.tokenHash;
@@ -126,15 +122,26 @@ export class Stream implements Follower {
     });
   }
 
+  /** Not kept: it follows from the others, and there are very many streams. */
+  get warnAt(): number {
+    const expiresAtMs = this.expiresAt * 1_000;
+    return expiresAtMs - Math.min(WARNING_LEAD_MS, (expiresAtMs - this.openedAt) / 5);
+  }
+
   get waitingBytes(): number {
     return this.sink.writableLength;
   }
 
   write(frames: Buffer, events = 0): void {
     if (this.isClosed) return;
-    this.bytes += frames.length;
     this.events += events;
     this.sink.write(frames);
+    this.handedOver(frames.length);
+  }
+
+  /** Counts what the sink was given, and notes whether it could take it. */
+  handedOver(bytes: number): void {
+    this.bytes += bytes;
     if (this.blockedSince > 0 || this.sink.writableLength === 0) return;
     this.blockedSince = Date.now();
     this.host?.onBlocked(this);

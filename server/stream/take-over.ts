@@ -13,14 +13,14 @@ interface HttpParser {
 type HttpSocket = Socket & { parser?: HttpParser | null; _httpMessage?: unknown };
 
 /** The listeners that `node:http` puts on each socket, by event and name. Those of the application stay. */
-const HTTP_LISTENERS = {
+const HTTP_LISTENERS = Object.entries({
   data: 'socketOnData',
   end: 'socketOnEnd',
   close: 'socketOnClose',
   drain: 'socketOnDrain',
   timeout: 'socketOnTimeout',
   error: 'socketOnError',
-};
+}).map(([event, name]) => ({ event, names: [name, `bound ${name}`] }));
 
 interface SocketListener {
   readonly event: string;
@@ -72,15 +72,18 @@ function isPlain(socket: Socket): boolean {
 
 /** `null` unless each of them is there exactly once: one that stayed would touch the parser that is gone. */
 function httpListeners(socket: Socket): readonly SocketListener[] | null {
-  const found = Object.entries(HTTP_LISTENERS).flatMap(([event, name]) =>
-    socket
-      .rawListeners(event)
-      .filter((listener) => listener.name === name || listener.name === `bound ${name}`)
-      .map((listener) => ({ event, listener: listener as SocketListener['listener'] })),
-  );
-  const events = new Set(found.map(({ event }) => event));
-  const isComplete = events.size === Object.keys(HTTP_LISTENERS).length;
-  return isComplete && found.length === events.size ? found : null;
+  const found: SocketListener[] = [];
+  for (const { event, names } of HTTP_LISTENERS) {
+    let listener: unknown = null;
+    for (const candidate of socket.rawListeners(event)) {
+      if (!names.includes(candidate.name)) continue;
+      if (listener !== null) return null;
+      listener = candidate;
+    }
+    if (listener === null) return null;
+    found.push({ event, listener: listener as SocketListener['listener'] });
+  }
+  return found;
 }
 
 function isKnown(parser: HttpParser | null | undefined): parser is Required<HttpParser> {

@@ -12,8 +12,7 @@ export class CountedVerifier {
 
   /** @throws SluiceError as the verifier does; RATE_LIMIT_EXCEEDED while the address has failed too often. */
   async verify(token: string, address: string): Promise<Principal> {
-    // Tokens that were verified before cost nothing to know again: their bearers do not pay for those who guess.
-    if (!this.verifier.remembers(token)) this.failedAttempts.check(address);
+    this.checkAttempts(token, address);
     try {
       return await this.verifier.verify(token);
     } catch (error) {
@@ -21,6 +20,16 @@ export class CountedVerifier {
         this.failedAttempts.note(address);
       }
       throw error;
+    }
+  }
+
+  private checkAttempts(token: string, address: string): void {
+    try {
+      this.failedAttempts.check(address);
+    } catch (refusal) {
+      // Tokens that were verified before cost nothing to know again: their bearers do not pay for those who guess.
+      // Asked last, since it costs a hash, and hardly any address is refused.
+      if (!this.verifier.remembers(token)) throw refusal;
     }
   }
 }

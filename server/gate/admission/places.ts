@@ -1,6 +1,5 @@
 import type { AdmissionLimits } from '../../config.js';
 import { SluiceError, spreadRetryMs } from '../../errors.js';
-import { subjectKey } from '../principal.js';
 
 /** Mean time after which a place may have become free. */
 const RETRY_MS = 5_000;
@@ -16,7 +15,11 @@ export interface Occupant {
 /** How many streams are open, in all and of each kind. Nobody's place is given to somebody else. */
 export class Places {
   private taken = 0;
-  private readonly bySubject = new Tally();
+  /**
+   * Two issuers may each have an alice. By name within each, so that no subject is written down a second time; those who
+   * issue are few, and stay.
+   */
+  private readonly byIssuer = new Map<string, Tally>();
   private readonly byWorkspace = new Tally();
   private readonly byNetwork = new Tally();
 
@@ -26,29 +29,33 @@ export class Places {
   take(occupant: Occupant): void {
     const { maxStreams, maxStreamsPerSubject, maxStreamsPerWorkspace, maxStreamsPerAddress } =
       this.limits;
-    const subject = subjectKey(occupant);
-    const { workspace, network } = occupant;
+    const { issuer, subject, workspace, network } = occupant;
+    const subjects = this.byIssuer.get(issuer) ?? new Tally();
     if (this.taken >= maxStreams) throw full('This node');
     if (this.byWorkspace.of(workspace) >= bound(maxStreamsPerWorkspace))
       throw full('The workspace');
     if (this.byNetwork.of(network) >= bound(maxStreamsPerAddress)) throw full('This address');
-    if (this.bySubject.of(subject) >= bound(maxStreamsPerSubject)) throw full('The subject');
+    if (subjects.of(subject) >= bound(maxStreamsPerSubject)) throw full('The subject');
     this.taken++;
     this.byWorkspace.add(workspace, 1);
     this.byNetwork.add(network, 1);
-    this.bySubject.add(subject, 1);
+    subjects.add(subject, 1);
+    this.byIssuer.set(issuer, subjects);
   }
 
-  give(occupant: Occupant): void {
+  give({ issuer, subject, workspace, network }: Occupant): void {
     this.taken--;
-    this.byWorkspace.add(occupant.workspace, -1);
-    this.byNetwork.add(occupant.network, -1);
-    this.bySubject.add(subjectKey(occupant), -1);
+    this.byWorkspace.add(workspace, -1);
+    this.byNetwork.add(network, -1);
+    this.byIssuer.get(issuer)?.add(subject, -1);
   }
 
   /** How many counts are kept: none for what nobody occupies. */
   get countsKept(): number {
-    return this.bySubject.size + this.byWorkspace.size + this.byNetwork.size;
+    const { byIssuer, byWorkspace, byNetwork } = this;
+    let count = byWorkspace.size + byNetwork.size;
+    for (const subjects of byIssuer.values()) count += subjects.size;
+    return count;
   }
 }
 

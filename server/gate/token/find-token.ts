@@ -59,8 +59,9 @@ function tokensOfHeaders(headers: readonly string[]): GivenToken[] {
 }
 
 function tokensOfQuery(query: URLSearchParams): GivenToken[] {
+  if (query.size === 0) return [];
+  const keys = [...query.keys()];
   return [PARAMETERS.accessToken, PARAMETERS.streamToken].flatMap((name) => {
-    const keys = [...query.keys()];
     if (keys.some((key) => key.startsWith(`${name}[`))) {
       throw invalid(`The parameter "${name}" is not a plain one.`);
     }

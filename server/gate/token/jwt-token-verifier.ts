@@ -5,7 +5,7 @@ import { checkSignature } from './check-signature.js';
 import { ownClaim, readClaims } from './claims.js';
 import { type CompactJwt, readCompactJwt } from './compact-jwt.js';
 import type { KeySet } from './key-set.js';
-import { tokenHashOf } from './token-hash.js';
+import { fullHashOf, shortHash } from './token-hash.js';
 import type { TokenVerifier } from './token-verifier.js';
 import type { VerificationKey } from './verification-key.js';
 import { VerifiedTokens } from './verified-tokens.js';
@@ -42,23 +42,24 @@ export class JwtTokenVerifier implements TokenVerifier {
   ) {}
 
   async verify(token: string): Promise<Principal> {
-    const read = this.verified.get(token) ?? this.read(token);
+    const hash = fullHashOf(token);
+    const read = this.verified.get(hash) ?? this.read(token, hash);
     const key = await read.issuer.keys.find(read);
     if (key !== read.heldWith) await checkSignature(token, key.key, read.algorithm);
     const now = Date.now() / 1_000;
     const principal = readClaims(read.payload, read.issuer, this.rules, now);
     if (key !== read.heldWith) {
       const goodForMs = (principal.expiresAt + this.rules.clockToleranceSeconds - now) * 1_000;
-      this.verified.add(token, { ...read, heldWith: key }, goodForMs);
+      this.verified.add(hash, { ...read, heldWith: key }, token.length, goodForMs);
     }
     return { ...principal, tokenHash: read.hash };
   }
 
   remembers(token: string): boolean {
-    return this.verified.has(token);
+    return this.verified.has(fullHashOf(token));
   }
 
-  private read(token: string): ReadToken {
+  private read(token: string, hash: string): ReadToken {
     const compact = readCompactJwt(token, this.rules);
     const issuer = this.issuers.find(
       (trusted) => trusted.issuer === ownClaim(compact.payload, 'iss'),
@@ -69,6 +70,6 @@ export class JwtTokenVerifier implements TokenVerifier {
     if (!issuer.algorithms.includes(compact.algorithm)) {
       throw new SluiceError('INVALID_TOKEN', 'The algorithm of the token is not accepted here.');
     }
-    return { ...compact, issuer, hash: tokenHashOf(token), heldWith: null };
+    return { ...compact, issuer, hash: shortHash(hash), heldWith: null };
   }
 }

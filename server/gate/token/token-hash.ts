@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** 96 bits: enough to tell any two tokens apart. */
 const LENGTH = 16;
@@ -8,5 +8,15 @@ const LENGTH = 16;
  * guess a signature; whoever has the token finds what was done with it.
  */
 export function tokenHashOf(token: string): string {
-  return createHash('sha256').update(token).digest('base64url').slice(0, LENGTH);
+  return shortHash(fullHashOf(token));
+}
+
+/** What nobody can find a second token for. */
+export function fullHashOf(token: string): string {
+  return hash('sha256', token, 'base64url');
+}
+
+/** Of the full hash, what logs call the token. */
+export function shortHash(fullHash: string): string {
+  return fullHash.slice(0, LENGTH);
 }

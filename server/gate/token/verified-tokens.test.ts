@@ -4,7 +4,7 @@ import { VerifiedTokens } from './verified-tokens.js';
 describe('the tokens that were verified', () => {
   it('are known again, with what was found out', () => {
     const verified = new VerifiedTokens<{ name: string }>();
-    verified.add('a.b.c', { name: 'alice' }, 60_000);
+    verified.add('a.b.c', { name: 'alice' }, 5, 60_000);
     expect(verified.has('a.b.c')).toBe(true);
     expect(verified.get('a.b.c')).toEqual({ name: 'alice' });
     expect(verified.has('a.b.d')).toBe(false);
@@ -13,8 +13,8 @@ describe('the tokens that were verified', () => {
 
   it('are forgotten when their time is over', async () => {
     const verified = new VerifiedTokens<object>();
-    verified.add('a.b.c', {}, 0.5);
-    verified.add('d.e.f', {}, 60_000);
+    verified.add('a.b.c', {}, 5, 0.5);
+    verified.add('d.e.f', {}, 5, 60_000);
     // The time is the subject here.
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(verified.has('a.b.c')).toBe(false);
@@ -29,7 +29,7 @@ describe('the tokens that were verified', () => {
     const verified = new VerifiedTokens<object>(bounds);
     const tokens = Array.from({ length: 100 }, (__, n) => `token-${String(n).padStart(4, '0')}`);
     for (const token of tokens) {
-      verified.add(token, {}, 60_000);
+      verified.add(token, {}, token.length, 60_000);
       verified.get('token-0000');
     }
     const known = tokens.filter((token) => verified.has(token));

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 
 export interface VerifiedTokensOptions {
@@ -12,7 +11,7 @@ const MAX_TOKENS = 20_000;
 const MAX_CHARACTERS = 16 * 1024 * 1024;
 
 /**
- * What was found out about tokens that hold, so that it need not be found out anew. Tokens are known by their hash:
+ * What was found out about tokens that hold, so that it need not be found out anew. Tokens are known by their full hash:
  * nobody who sees the memory of the process finds a token in here.
  */
 export class VerifiedTokens<Finding extends object> {
@@ -25,23 +24,19 @@ export class VerifiedTokens<Finding extends object> {
     });
   }
 
-  has(token: string): boolean {
-    return this.findings.has(hashOf(token));
+  has(hash: string): boolean {
+    return this.findings.has(hash);
   }
 
-  get(token: string): Finding | undefined {
-    return this.findings.get(hashOf(token));
+  get(hash: string): Finding | undefined {
+    return this.findings.get(hash);
   }
 
-  /** @param lifetimeMs for how long it is worth to be remembered. */
-  add(token: string, finding: Finding, lifetimeMs: number): void {
-    this.findings.set(hashOf(token), finding, {
-      ttl: Math.max(1, Math.ceil(lifetimeMs)),
-      size: token.length,
-    });
+  /**
+   * @param size the characters of the token
+   * @param lifetimeMs for how long it is worth to be remembered.
+   */
+  add(hash: string, finding: Finding, size: number, lifetimeMs: number): void {
+    this.findings.set(hash, finding, { ttl: Math.max(1, Math.ceil(lifetimeMs)), size });
   }
-}
-
-function hashOf(token: string): string {
-  return createHash('sha256').update(token).digest('base64');
 }

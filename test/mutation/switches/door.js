@@ -236,8 +236,8 @@ export const DOOR_SWITCHES = [
   {
     name: 'failed attempts: verified tokens pass',
     file: 'server/gate/admission/counted-verifier.ts',
-    code: 'if (!this.verifier.remembers(token)) ',
-    off: '',
+    code: 'if (!this.verifier.remembers(token)) throw refusal;',
+    off: 'throw refusal;',
     test: 'server/gate/gate.test.ts',
     title: 'may go on to use a token that was verified before',
   },
@@ -348,7 +348,7 @@ export const DOOR_SWITCHES = [
   {
     name: 'events: size',
     file: 'server/log/publisher.ts',
-    code: 'Buffer.byteLength(json) > this.limits.maxEventBytes',
+    code: 'bytes > this.limits.maxEventBytes',
     off: 'false',
     test: 'server/http/publish-route.test.ts',
     title: 'an event that is too large',
