@@ -30,7 +30,11 @@ describe('the Dockerfile', () => {
     expect(
       last.filter((i) => i.getKeyword() === 'USER').map((i) => i.getArgumentsContent()),
     ).toEqual([`${USER}:${USER}`]);
-    expect(argumentsOf(last, 'CMD')).toEqual(['node', 'server/dist/main.js']);
+    expect(argumentsOf(last, 'CMD')).toEqual([
+      'node',
+      '--max-semi-space-size=16',
+      'server/dist/main.js',
+    ]);
     expect(argumentsOf(last, 'HEALTHCHECK')).toEqual(['node', 'health.js']);
     expect(contents('ARG')).toEqual([expect.stringMatching(/^NODE_IMAGE=node:\d+-bookworm-slim$/)]);
     expect(contents('FROM').every((from) => from.startsWith('$' + '{NODE_IMAGE}'))).toBe(true);
