@@ -3,7 +3,13 @@ import type { Config } from 'jest';
 
 const config: Config = {
   testEnvironment: 'node',
-  roots: ['<rootDir>/protocol', '<rootDir>/server', '<rootDir>/sdk', '<rootDir>/test'],
+  roots: [
+    '<rootDir>/protocol',
+    '<rootDir>/server',
+    '<rootDir>/sdk',
+    '<rootDir>/bench',
+    '<rootDir>/test',
+  ],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
   modulePathIgnorePatterns: ['/dist/'],
   extensionsToTreatAsEsm: ['.ts', '.tsx'],

@@ -40,6 +40,9 @@ export const IMPORT_RULES: readonly Rule[] = [
   },
   { of: 'sdk/', may: ['sdk/', '@sluice/protocol'], packages: [] },
 
+  // It speaks to the service over the wire.
+  { of: 'bench/', may: ['bench/', '@sluice/protocol'], packages: 'declared' },
+
   { of: 'server/errors.ts', may: ['@sluice/protocol'], packages: [] },
   { of: 'server/json.ts', may: [], packages: [] },
   { of: 'server/deep-freeze.ts', may: [], packages: [] },
@@ -181,6 +184,9 @@ export const IMPORT_RULES: readonly Rule[] = [
 
 /** Where the environment may be read: in the configuration, and where a process starts and hands it over. */
 export const ENVIRONMENT_READERS = [
+  // They hand it on to the programs that they start.
+  'bench/needs.ts',
+  'bench/pinned-process.ts',
   'server/config.ts',
   'server/main.ts',
   'server/cli/main.ts',

@@ -5,7 +5,7 @@ import { type DeclaredPackages, faultsOf, type Sources } from './import-rule.js'
 import { readSource } from './source-imports.js';
 
 const ROOT = join(import.meta.dirname, '../..');
-const WORKSPACES = ['protocol', 'server', 'sdk'];
+const WORKSPACES = ['protocol', 'server', 'sdk', 'bench'];
 
 async function readSources(): Promise<Sources> {
   const sources = new Map<string, string>();

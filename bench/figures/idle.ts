@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Bench } from '../bench.js';
+import type { Figure, Reading, Subject } from '../figure.js';
+import type { Peer } from '../peers/peer.js';
+import { onStage, streamsOf } from '../stage.js';
+
+/** As many as a process with 20,000 descriptors can hold. */
+const COUNT = 19_000;
+/** After these the process has its size: what it needs for itself is no stream's. */
+const FIRST = 1_000;
+/** Until what the openings have left is put away. */
+const SETTLING_MS = 3_000;
+
+async function memoryOf(bench: Bench, peer: Peer): Promise<Reading> {
+  const streams = streamsOf('bench', bench.scaled(COUNT));
+  const first = streams.splice(0, bench.scaled(FIRST));
+  return onStage(bench, peer, async ({ server, open }) => {
+    await open(first);
+    await pause(SETTLING_MS);
+    const before = { resident: server.residentKb(), kernel: kernelKb() };
+    await open(streams);
+    await pause(SETTLING_MS);
+    const grown = server.residentKb() - before.resident;
+    return {
+      'KB resident': grown / streams.length,
+      'KB of the kernel': (kernelKb() - before.kernel) / streams.length,
+      'MB before': before.resident / 1_024,
+    };
+  });
+}
+
+/** What the kernel holds in its slabs and for sockets, of both ends, since both are on this machine. */
+function kernelKb(): number {
+  const [, slab] = /^Slab: +(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8')) ?? [];
+  return Number(slab);
+}
+
+export function memoryFigure(bench: Bench): Figure {
+  const peers = [bench.sluice(), ...bench.sluiceOnNode24(), bench.nchan(), bench.betterSse()];
+  return {
+    name: 'memory',
+    title: 'Memory of an idle stream',
+    method: `From ${FIRST.toLocaleString('en')} streams to ${COUNT.toLocaleString('en')}, those of Sluice with a token each. Growth of the resident memory, read ${SETTLING_MS / 1_000} s after the last was opened; the kernel's memory is that of both ends. "Before" is the process with the first thousand.`,
+    units: { 'KB resident': 'KB', 'KB of the kernel': 'KB', 'MB before': 'MB' },
+    subjects: peers.map((peer) => ({ name: peer.name, measure: () => memoryOf(bench, peer) })),
+    targets: [
+      {
+        says: 'resident memory of Sluice to that of Nchan',
+        value: (of) => of('Sluice', 'KB resident') / of('Nchan', 'KB resident'),
+        bound: { below: 0.5 },
+      },
+    ],
+  };
+}
+
+export function heartbeatFigure(bench: Bench): Figure {
+  const streams = streamsOf('bench', bench.scaled(COUNT));
+  const windowMs = bench.options.isQuick ? 2_000 : 16_000;
+  const subject = (peer: Peer): Subject => ({
+    name: peer.name,
+    measure: () =>
+      onStage(bench, peer, async ({ server, open }) => {
+        await open(streams);
+        await pause(SETTLING_MS);
+        const before = server.cpuSeconds();
+        await pause(windowMs);
+        const cpuSeconds = server.cpuSeconds() - before;
+        return { '% of a core': (cpuSeconds / (windowMs / 1_000)) * 100 };
+      }),
+  });
+  return {
+    name: 'heartbeats',
+    title: 'Processor time of idle streams',
+    method: `${COUNT.toLocaleString('en')} streams for ${windowMs / 1_000} s, with the default interval of heartbeats. The load reads meanwhile.`,
+    units: { '% of a core': '%' },
+    subjects: [subject(bench.sluice())],
+    targets: [
+      {
+        says: '% of a core',
+        value: (of) => of('Sluice', '% of a core'),
+        bound: { below: 2 },
+      },
+    ],
+  };
+}
