@@ -50,9 +50,7 @@ function packageVersion(name: string): string {
 
 function versionOf(name: string): string {
   // Not every package exports its package.json.
-  const [folder] = require.resolve.paths(name) ?? [];
-  const paths = [folder, ...(require.resolve.paths(name) ?? [])];
-  for (const path of paths) {
+  for (const path of require.resolve.paths(name) ?? []) {
     try {
       const text = readFileSync(`${path}/${name}/package.json`, 'utf8');
       return (JSON.parse(text) as { version: string }).version;
