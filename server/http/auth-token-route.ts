@@ -7,6 +7,7 @@ import type { Client } from '../issuer/client-store.js';
 import type { Issuer } from '../issuer/issuer.js';
 import { membersOf } from './auth-body.js';
 import { type ClientAuthenticationParts, clientAuthenticationOf } from './client-authentication.js';
+import { headerValues } from './header-values.js';
 import { createJsonBodyReader } from './json-body.js';
 
 const MAX_BODY_BYTES = 8_192;
@@ -80,7 +81,7 @@ function readLifetime({ expiresIn }: Members, parts: AuthTokenParts): number {
 /** The id and secret, from HTTP Basic or from the body. */
 function readCredentials(request: Request, members: Members): { id: string; secret: string } {
   const { applicationId, clientSecret } = members;
-  const [header, ...more] = request.headersDistinct['authorization'] ?? [];
+  const [header, ...more] = headerValues(request, 'authorization');
   if (more.length > 0) throw invalid('The Authorization header was given twice.');
   if (typeof applicationId !== 'string') throw invalid('"applicationId" is not a text.');
   if (clientSecret !== undefined) {

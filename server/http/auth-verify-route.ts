@@ -6,6 +6,7 @@ import type { Principal } from '../gate/principal.js';
 import type { Revocations } from '../gate/revocation/revocations.js';
 import { findToken, MAX_TOKEN_LENGTH } from '../gate/token/find-token.js';
 import { membersOf } from './auth-body.js';
+import { headerValues } from './header-values.js';
 import { createJsonBodyReader, type JsonBodyReader } from './json-body.js';
 import { addressOf, queryOf } from './request.js';
 import { recordOf } from './request-watch.js';
@@ -47,7 +48,7 @@ async function readToken(
   }
   const body = hasBody(request) ? await readBody(request, response) : {};
   const { token } = membersOf(body, ['token']);
-  const authorization = request.headersDistinct['authorization'] ?? [];
+  const authorization = headerValues(request, 'authorization');
   if (token === undefined) return findToken({ authorization, query }).token;
   if (authorization.length > 0) {
     throw invalid('The token stands in the Authorization header or in the body, not in both.');

@@ -12,7 +12,8 @@ const PREFLIGHT_SECONDS = 600;
 export function createCors(allowedOrigins: readonly string[]) {
   const allowed = new Set(allowedOrigins);
   return (request: Request, response: Response, next: NextFunction): void => {
-    response.vary('Origin');
+    if (response.hasHeader('Vary')) response.vary('Origin');
+    else response.setHeader('Vary', 'Origin');
     const origin = foreignOriginOf(request);
     if (origin === null ? isOfForeignPage(request) : !allowed.has(origin)) throw refusal();
     if (origin !== null) {

@@ -15,6 +15,7 @@ import { clientAuthenticationOf } from './client-authentication.js';
 import { createCors } from './cors.js';
 import { createErrorHandler } from './error-handler.js';
 import { forThisMachine } from './for-this-machine.js';
+import { headerValues } from './header-values.js';
 import { createIssuerMetadata } from './issuer-metadata.js';
 import { methodNotAllowed } from './method-not-allowed.js';
 import { nameRequest } from './request-id.js';
@@ -81,7 +82,7 @@ function createTokenRoute(parts: AuthTokenParts) {
   const { issuer, lifetimeSeconds } = parts;
   return async (request: Request, response: Response): Promise<void> => {
     const form = {
-      authorization: request.headersDistinct['authorization'] ?? [],
+      authorization: headerValues(request, 'authorization'),
       body: typeof request.body === 'string' ? request.body : '',
     };
     const clients = clientAuthenticationOf(request, parts);

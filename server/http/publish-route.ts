@@ -8,6 +8,7 @@ import type { Idempotency } from '../log/event-log.js';
 import type { Publisher } from '../log/publisher.js';
 import { traced } from '../ops/tracing.js';
 import { type Media, mediaOf, readEventBody } from './event-body.js';
+import { headerValues } from './header-values.js';
 import { createRawBodyReader } from './raw-body.js';
 import { gateRequestOf, identify } from './request.js';
 import { recordOf } from './request-watch.js';
@@ -54,7 +55,12 @@ export function createPublishRoute({ gate, publisher, limits }: PublishParts) {
     );
     record?.published(published.events.length);
     if (published.repeated) response.setHeader('Idempotency-Replayed', 'true');
-    response.status(201).setHeader('Cache-Control', 'no-store').json({ events: published.events });
+    // Express's own `json` asks for settings, types and conditions that are the same each time: a tenth of a publish.
+    response
+      .status(201)
+      .setHeader('Cache-Control', 'no-store')
+      .setHeader('Content-Type', 'application/json; charset=utf-8')
+      .end(JSON.stringify({ events: published.events }));
   };
 }
 
@@ -74,7 +80,7 @@ function asJson(value: unknown): string {
 }
 
 function readIdempotencyKey(request: Request): string | null {
-  const given = request.headersDistinct['idempotency-key'] ?? [];
+  const given = headerValues(request, 'idempotency-key');
   if (given.length === 0) return null;
   const [key = ''] = given;
   if (given.length > 1 || !IDEMPOTENCY_KEY.test(key)) {

@@ -3,22 +3,25 @@ import type { Gate, GateRequest } from '../gate/gate.js';
 import type { Principal } from '../gate/principal.js';
 import { findToken } from '../gate/token/find-token.js';
 import { tokenHashOf } from '../gate/token/token-hash.js';
+import { headerValues } from './header-values.js';
 import { requestIdOf } from './request-id.js';
 import type { RequestRecord } from './request-record.js';
 
 // What the routes read from a request, as it came: Express and Node both tidy up what the gate must see untidied.
 
+const NO_QUERY = new URLSearchParams();
+
 /** The query: Express's own parser drops what it does not understand. */
 export function queryOf(request: Request): URLSearchParams {
   const start = request.url.indexOf('?');
-  return new URLSearchParams(start < 0 ? '' : request.url.slice(start));
+  return start < 0 ? NO_QUERY : new URLSearchParams(request.url.slice(start));
 }
 
 /** What the gate looks at. Node's `headers` would keep the first of several silently. */
 export function gateRequestOf(request: Request, response: Response): GateRequest {
   return {
     workspace: String(request.params['ws'] ?? ''),
-    authorization: request.headersDistinct['authorization'] ?? [],
+    authorization: headerValues(request, 'authorization'),
     query: queryOf(request),
     address: addressOf(request),
     origin: foreignOriginOf(request),

@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import { SluiceError } from '../errors.js';
 import type { Patterns } from '../hub/filter.js';
 import { readCursor } from '../hub/start.js';
+import { headerValues } from './header-values.js';
 
 /** What a subscriber asks for beside its token. */
 export interface Subscription {
@@ -43,7 +44,7 @@ function readPatterns(query: URLSearchParams, name: string): Patterns {
 
 /** The header wins: a browser sets it when it reconnects, while the address stays what it was. */
 function readLastEventId(request: Request, query: URLSearchParams): Cursor | null {
-  const headers = request.headersDistinct['last-event-id'] ?? [];
+  const headers = headerValues(request, 'last-event-id');
   const parameters = query.getAll(PARAMETERS.lastEventId);
   if (headers.length > 1) throw invalid('Last-Event-ID', 'was given twice');
   if (parameters.length > 1) throw invalid(PARAMETERS.lastEventId, 'was given twice');

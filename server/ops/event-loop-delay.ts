@@ -1,6 +1,6 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 
-const RESOLUTION_MS = 10;
+const RESOLUTION_MS = 20;
 /** What is told is of the last 15 to 30 s: whoever asks at least every 15 s misses nothing. */
 const WINDOW_MS = 15_000;
 
