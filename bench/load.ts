@@ -95,6 +95,11 @@ export class Load implements AsyncDisposable {
     return this.command(`count ${outstanding} ${requests}`);
   }
 
+  /** Reads what comes without an event being published. */
+  async listen(seconds: number): Promise<LoadResult> {
+    return this.command(`listen ${Math.round(seconds * 1_000)}`);
+  }
+
   /** Closes all streams, and waits so long for the server to notice. */
   async dropStreams(seconds = 1): Promise<void> {
     await this.command(`drop ${Math.round(seconds * 1_000)}`);

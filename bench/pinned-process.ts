@@ -12,6 +12,12 @@ export interface PinnedOptions {
   readonly cwd?: string;
 }
 
+/** Those that run. Whoever ends the benchmark early ends them too. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGTERM');
+});
+
 /** A process of the benchmark that stays on one core, and what it uses, with its children. */
 export class PinnedProcess implements AsyncDisposable {
   readonly child: ChildProcess;
@@ -24,7 +30,9 @@ export class PinnedProcess implements AsyncDisposable {
       stdio: ['pipe', 'pipe', 'pipe'],
       ...(cwd !== undefined && { cwd }),
     });
+    running.add(this.child);
     this.exited = new Promise((resolve) => this.child.once('close', () => resolve()));
+    void this.exited.then(() => running.delete(this.child));
     this.child.once('error', (error) => this.note(error.message));
     this.child.stdin?.on('error', () => {});
     this.child.stderr?.on('data', (bytes: Buffer) => this.note(bytes.toString()));

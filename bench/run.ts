@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,6 +47,7 @@ async function main(args: readonly string[]): Promise<void> {
   await installNeeds();
   const node24 = await installNode24();
   const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => endEarly(folder));
   try {
     await using issuer = await TokenIssuer.open();
     const programs = await compileNativePrograms(folder);
@@ -67,6 +69,12 @@ async function main(args: readonly string[]): Promise<void> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What was measured before has been written; the servers end with this process. */
+function endEarly(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  process.exit(1);
 }
 
 async function runAll(

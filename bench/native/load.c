@@ -11,6 +11,7 @@
 //   closed <outstanding> <ms> <deliveries>  publishes so many at a time; an event is done when it was delivered so often
 //   paced <per second> <ms> <deliveries>    publishes at a rate, whatever comes back
 //   count <outstanding> <requests>          publishes so many requests; each is done when it is answered
+//   listen <ms>                             reads what comes by itself
 //   drop <ms>                               closes all streams, and waits so long
 #include "shared.h"
 
@@ -225,7 +226,13 @@ static void read_answer(struct publisher *publisher) {
   size_t room = sizeof publisher->answer - 1 - publisher->answered;
   ssize_t got = recv(publisher->fd, publisher->answer + publisher->answered, room, 0);
   if (got < 0 && errno == EAGAIN) return;
-  if (got <= 0) die("a publisher's connection ended");
+  if (got <= 0 && publisher->is_busy) die("a publisher's connection ended");
+  // A server lets go of what is idle. The next publish connects anew.
+  if (got <= 0) {
+    close(publisher->fd);
+    publisher->fd = 0;
+    return;
+  }
   publisher->answered += (size_t)got;
   if (!is_whole(publisher)) return;
   if (publisher->answer[9] != '2') {
@@ -477,6 +484,13 @@ static void publish_paced(double per_second, long ms, long deliveries) {
   tell(started, ended);
 }
 
+static void listen_to_streams(long ms) {
+  begin();
+  uint64_t started = now_ns();
+  while (now_ns() < started + (uint64_t)ms * 1000000u) turn(0);
+  tell(started, now_ns());
+}
+
 static void drop_streams(long ms) {
   begin();
   uint64_t started = now_ns();
@@ -511,6 +525,8 @@ static void obey(char *line) {
     publish_paced(first, second, third);
   } else if (strcmp(name, "count") == 0) {
     publish_closed((long)first, 0, 0, second);
+  } else if (strcmp(name, "listen") == 0) {
+    listen_to_streams((long)first);
   } else if (strcmp(name, "drop") == 0) {
     drop_streams((long)first);
   } else {
