@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Bench } from '../bench.js';
 import { eventJson } from '../event.js';
 import type { Figure, Reading, Subject, Target } from '../figure.js';
-import type { Peer, Place, RunningPeer, StreamRequest } from '../peers/peer.js';
+import type { Peer, Place, StreamRequest } from '../peers/peer.js';
 import { RunningSluice } from '../peers/sluice.js';
 import { onStage, streamsOf } from '../stage.js';
 
@@ -12,32 +12,29 @@ interface Pace {
   readonly places: readonly Place[];
   readonly deliveries: number;
   readonly eventsPerSecond: number;
+  readonly seconds: number;
+  /** Whether the stalls of the event loop are told too, as Sluice alone can. */
+  readonly tellsStalls?: boolean;
 }
 
 const UNITS = { p50: 'ms', p99: 'ms', 'longest stall': 'ms' };
+/** What the service tells of its event loop is of the last 15 to 30 s: by then nothing but the steady rate is in it. */
+const STALL_SECONDS = 30;
 
 async function latencyOf(bench: Bench, peer: Peer, pace: Pace): Promise<Reading> {
-  const { streams, places, deliveries, eventsPerSecond } = pace;
+  const { streams, places, deliveries, eventsPerSecond, seconds, tellsStalls } = pace;
   return onStage(bench, peer, async ({ server, load, open }) => {
     await open(streams);
     await load.setPublishes(
       places.map((place) => server.publishRequest(place, [eventJson(place.topic)])),
     );
-    const { seconds } = bench;
     // A steady rate would leave the code cold for minutes.
-    await load.publishOutstanding(16, { deliveries, seconds });
-    await stallOf(server);
-    const { p50Ms, p99Ms } = await load.publishPaced(eventsPerSecond, {
-      deliveries,
-      seconds: seconds * 2,
-    });
-    return { p50: p50Ms, p99: p99Ms, ...(await stallOf(server)) };
+    await load.publishOutstanding(16, { deliveries, seconds: bench.seconds });
+    const { p50Ms, p99Ms } = await load.publishPaced(eventsPerSecond, { deliveries, seconds });
+    const latency = { p50: p50Ms, p99: p99Ms };
+    if (tellsStalls !== true || !(server instanceof RunningSluice)) return latency;
+    return { ...latency, 'longest stall': await server.longestStallMs() };
   });
-}
-
-/** Only Sluice tells of its event loop. Asking begins the next reading. */
-async function stallOf(server: RunningPeer): Promise<Reading> {
-  return server instanceof RunningSluice ? { 'longest stall': await server.longestStallMs() } : {};
 }
 
 function subjectsOf(bench: Bench, peers: readonly Peer[], pace: Pace): Subject[] {
@@ -55,9 +52,10 @@ function notAboveNchan(value: string): Target {
 /** From the time at which an event was due to its arrival. */
 export function latencyFigures(bench: Bench): Figure[] {
   const one: readonly Place[] = [{ workspace: 'bench' }];
+  const [short, long] = bench.options.isQuick ? [1, 1] : [8, STALL_SECONDS];
   const oneWorkspace = (count: number, eventsPerSecond: number): Pace => {
     const streams = streamsOf('bench', bench.scaled(count));
-    return { streams, places: one, deliveries: streams.length, eventsPerSecond };
+    return { streams, places: one, deliveries: streams.length, eventsPerSecond, seconds: short };
   };
   const places = Array.from({ length: bench.scaled(1_000) }, (_, at) => ({
     workspace: `bench-${at}`,
@@ -67,6 +65,7 @@ export function latencyFigures(bench: Bench): Figure[] {
     places,
     deliveries: 10,
     eventsPerSecond: 300,
+    seconds: short,
   };
   const figure = (
     name: string,
@@ -100,7 +99,7 @@ export function latencyFigures(bench: Bench): Figure[] {
     figure(
       'latency-load',
       '10,000 subscribers, 50 events/s',
-      oneWorkspace(10_000, 50),
+      { ...oneWorkspace(10_000, 50), seconds: long, tellsStalls: true },
       [below('p99', 100), below('longest stall', 10)],
       false,
     ),

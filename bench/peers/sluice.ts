@@ -89,7 +89,7 @@ export class RunningSluice implements RunningPeer {
     return this.parts.service.residentKb();
   }
 
-  /** The longest that the event loop was held up, in ms, since this was last asked. */
+  /** The longest that the event loop was held up, in ms, within the last 15 to 30 s. */
   async longestStallMs(): Promise<number> {
     const answer = await fetch(`http://127.0.0.1:${this.parts.opsPort}/metrics`);
     const text = await answer.text();
