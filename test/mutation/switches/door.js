@@ -276,7 +276,7 @@ export const DOOR_SWITCHES = [
   {
     name: 'each Authorization header is looked at',
     file: 'server/http/request.ts',
-    code: "request.headersDistinct['authorization'] ?? []",
+    code: "headerValues(request, 'authorization')",
     off: "[request.headers['authorization'] ?? '']",
     test: 'test/e2e/bad-inputs/token-place.test.ts',
     title: '7. two headers',
