@@ -101,6 +101,8 @@ export function returningFigure(bench: Bench): Figure {
 export function longReplayFigure(bench: Bench): Figure {
   const eventsEach = bench.scaled(100_000);
   const what = { clients: 1, eventsEach, batch: 100 };
+  // By default as many are kept; the one before the first of them is where the client comes back.
+  const settings = { RETENTION_EVENTS: String(2 * eventsEach) };
   const file = new FilePeer(bench.options.folder, eventsEach);
   return {
     name: 'replay-long',
@@ -109,7 +111,9 @@ export function longReplayFigure(bench: Bench): Figure {
       'Beside it a server of Node that reads a file with the same bytes by a stream and pipes it into the socket. Nchan keeps its history in memory.',
     units: UNITS,
     subjects: [
-      ...[bench.sluice(), ...bench.sluiceOnNode24()].map((peer) => subjectOf(bench, peer, what)),
+      ...[bench.sluice(settings), ...bench.sluiceOnNode24(settings)].map((peer) =>
+        subjectOf(bench, peer, what),
+      ),
       subjectOf(bench, file, { ...what, batch: 1 }),
     ],
     targets: [

@@ -397,7 +397,7 @@ static void open_streams(long count, long at_once, long events_each) {
   begin();
   expected_each = events_each;
   uint64_t started = now_ns(), moved = started;
-  long before = -1;
+  uint64_t before = UINT64_MAX;
   for (long begun = 0;;) {
     while (begun < count && opening < at_once) {
       begin_stream();
@@ -405,9 +405,10 @@ static void open_streams(long count, long at_once, long events_each) {
     }
     long done = events_each > 0 ? counts.complete + counts.refused : begun - opening;
     if (begun == count && opening == 0 && done + counts.broken >= count) break;
-    uint64_t now = now_ns();
-    if ((long)(counts.bytes) != before) {
-      before = (long)counts.bytes;
+    // Heartbeats are no progress.
+    uint64_t now = now_ns(), progress = counts.deliveries + (uint64_t)counts.opened;
+    if (progress != before) {
+      before = progress;
       moved = now;
     } else if (now - moved > STALL_NS) {
       fail("nothing came any more", 21);
