@@ -12,8 +12,7 @@ const PREFLIGHT_SECONDS = 600;
 export function createCors(allowedOrigins: readonly string[]) {
   const allowed = new Set(allowedOrigins);
   return (request: Request, response: Response, next: NextFunction): void => {
-    if (response.hasHeader('Vary')) response.vary('Origin');
-    else response.setHeader('Vary', 'Origin');
+    response.vary('Origin');
     const origin = foreignOriginOf(request);
     if (origin === null ? isOfForeignPage(request) : !allowed.has(origin)) throw refusal();
     if (origin !== null) {

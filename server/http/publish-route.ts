@@ -55,7 +55,7 @@ export function createPublishRoute({ gate, publisher, limits }: PublishParts) {
     );
     record?.published(published.events.length);
     if (published.repeated) response.setHeader('Idempotency-Replayed', 'true');
-    // Express's own `json` asks for settings, types and conditions that are the same each time: a tenth of a publish.
+    // Express's own `json` asks for settings, types and conditions that are the same each time.
     response
       .status(201)
       .setHeader('Cache-Control', 'no-store')
