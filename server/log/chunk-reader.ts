@@ -11,7 +11,10 @@ export interface FoundChunk {
   readonly chunk: Chunk;
 }
 
-/** The chunks of a workspace, from that on which holds an offset. */
+/**
+ * The chunks of a workspace, from that on which holds an offset. The frames of each lie in memory that the next one is
+ * written to.
+ */
 export function* chunksFrom(table: Table, workspace: string, offset: number): Iterable<FoundChunk> {
   const range = table.getRange({
     start: chunkKey(workspace, offset),
@@ -31,21 +34,22 @@ export function readExcerpt(
   after: number,
   limit: ReadLimit,
 ): Excerpt {
-  const parts: Part[] = [];
+  const excerpt = new ExcerptInMaking(after);
   let { maxEntries, maxBytes } = limit;
   for (const found of chunksFrom(table, workspace, after + 1)) {
-    const part = partOf(found, after, { maxEntries, maxBytes }, parts.length === 0);
-    if (part.ends.length > 0) parts.push(part);
+    const part = partOf(found, after, { maxEntries, maxBytes }, excerpt.isEmpty);
+    excerpt.add(part);
     maxEntries -= part.ends.length;
     maxBytes -= part.frames.length;
     if (maxEntries <= 0 || maxBytes <= 0 || part.isCut) break;
   }
-  return new ChunkExcerpt(after, parts);
+  return excerpt.made();
 }
 
 /** What a read takes of a chunk. */
 interface Part {
   readonly frames: Buffer;
+  /** Where each frame ends within `frames`. */
   readonly ends: readonly number[];
   readonly kinds: () => readonly Kind[];
   /** Whether the chunk has more. */
@@ -72,18 +76,55 @@ function partOf(
   };
 }
 
+/** Twice what is read at once for a stream. */
+const GATHERED_BYTES = 131_072;
+/** Where reads gather frames: memory outside of the heap that each made for itself would have the collector run all the time. */
+let gathered = Buffer.allocUnsafeSlow(GATHERED_BYTES);
+
+/** An excerpt whose frames are being gathered. */
+class ExcerptInMaking {
+  private readonly ends: number[] = [];
+  private readonly kinds: Part['kinds'][] = [];
+  private bytes = 0;
+
+  constructor(private readonly previous: number) {}
+
+  get isEmpty(): boolean {
+    return this.ends.length === 0;
+  }
+
+  add({ frames, ends, kinds }: Part): void {
+    if (ends.length === 0) return;
+    this.makeRoom(frames.length);
+    gathered.set(frames, this.bytes);
+    for (const end of ends) this.ends.push(this.bytes + end);
+    this.kinds.push(kinds);
+    this.bytes += frames.length;
+  }
+
+  made(): Excerpt {
+    const frames = Buffer.allocUnsafeSlow(this.bytes);
+    frames.set(gathered.subarray(0, this.bytes));
+    if (gathered.length > GATHERED_BYTES) gathered = Buffer.allocUnsafeSlow(GATHERED_BYTES);
+    return new ChunkExcerpt({ previous: this.previous, frames, ends: this.ends }, this.kinds);
+  }
+
+  private makeRoom(more: number): void {
+    const needed = this.bytes + more;
+    if (needed <= gathered.length) return;
+    const larger = Buffer.allocUnsafeSlow(2 * needed);
+    larger.set(gathered.subarray(0, this.bytes));
+    gathered = larger;
+  }
+}
+
 class ChunkExcerpt implements Excerpt {
-  readonly packed: PackedFrames;
-  private readonly kinds: readonly Part['kinds'][];
   private made: readonly LogEntry[] | null = null;
 
-  constructor(previous: number, parts: readonly Part[]) {
-    const [only] = parts;
-    // Most reads find what they want in one chunk: it is given out without a copy.
-    const joined = only !== undefined && parts.length === 1 ? only : join(parts);
-    this.packed = { previous, frames: joined.frames, ends: joined.ends };
-    this.kinds = parts.map(({ kinds }) => kinds);
-  }
+  constructor(
+    readonly packed: PackedFrames,
+    private readonly kinds: readonly Part['kinds'][],
+  ) {}
 
   get entries(): readonly LogEntry[] {
     this.made ??= entriesOf(
@@ -92,18 +133,6 @@ class ChunkExcerpt implements Excerpt {
     );
     return this.made;
   }
-}
-
-function join(parts: readonly Part[]): Pick<PackedFrames, 'frames' | 'ends'> {
-  const frames = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.frames.length, 0));
-  const ends: number[] = [];
-  let bytes = 0;
-  for (const part of parts) {
-    frames.set(part.frames, bytes);
-    for (const end of part.ends) ends.push(bytes + end);
-    bytes += part.frames.length;
-  }
-  return { frames, ends };
 }
 
 /** Entries whose frames are parts of one buffer. */

@@ -7,11 +7,12 @@ export class GroupCommit<Item> {
   private running: Promise<void> | null = null;
 
   /**
-   * @param commit writes a group and settles its items; it must not reject.
+   * @param commit writes a group and settles its items; it must not reject. It takes the group when it is about to write it,
+   *   so that all that has come until then is in it; each time it is asked for, the group is the same.
    * @param maxWeight of a group; an item that is heavier goes alone.
    */
   constructor(
-    private readonly commit: (group: readonly Item[]) => Promise<void>,
+    private readonly commit: (takeGroup: () => readonly Item[]) => Promise<void>,
     private readonly maxWeight: number,
     private readonly weightOf: (item: Item) => number,
   ) {}
@@ -32,10 +33,12 @@ export class GroupCommit<Item> {
   }
 
   private async run(): Promise<void> {
-    // The rest of this turn's requests belong into the first group.
-    await new Promise(setImmediate);
     while (this.waiting.length > 0) {
-      await this.commit(this.waiting.splice(0, this.nextGroupLength()));
+      let group: readonly Item[] | null = null;
+      await this.commit(() => {
+        group ??= this.waiting.splice(0, this.nextGroupLength());
+        return group;
+      });
     }
     this.running = null;
   }

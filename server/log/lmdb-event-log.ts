@@ -87,7 +87,7 @@ class LmdbEventLog implements EventLog {
   private readonly tables: Tables;
   private readonly followers = new Followers();
   private readonly commits = new GroupCommit<PendingAppend>(
-    (group) => this.commit(group),
+    (takeGroup) => this.commit(takeGroup),
     MAX_GROUP_EVENTS,
     ({ events }) => events.length,
   );
@@ -164,18 +164,18 @@ class LmdbEventLog implements EventLog {
   }
 
   /** Writes all that waits in one transaction, tells the publishers, then the followers. */
-  private async commit(group: readonly PendingAppend[]): Promise<void> {
+  private async commit(takeGroup: () => readonly PendingAppend[]): Promise<void> {
     const writes = new Map<string, WorkspaceWrite>();
     const outcomes: (() => void)[] = [];
     let growth = 0;
     try {
       await transact(this.root, () => {
-        for (const pending of group) outcomes.push(this.write(pending, writes));
+        for (const pending of takeGroup()) outcomes.push(this.write(pending, writes));
         for (const [workspace, write] of writes) growth += this.finish(workspace, write);
       });
     } catch (cause) {
       // The transaction left nothing behind, neither on disk nor in memory: offsets are read from the store.
-      for (const pending of group) pending.reject(logUnavailable(cause));
+      for (const pending of takeGroup()) pending.reject(logUnavailable(cause));
       return;
     }
     this.events += growth;

@@ -87,6 +87,28 @@ describe('the history of the embedded log', () => {
     }
   });
 
+  it('gives out frames that no later read changes, however large', async () => {
+    const sizes = [1, 50, 20_000, 90_000];
+    for (const [at, size] of sizes.entries()) {
+      await log.append(`of-${size}`, events(3, 10 * at, size));
+      await log.append(`of-${size}`, events(3, 10 * at + 3, size));
+    }
+    const read = async (size: number) => {
+      const { epoch } = await log.extent(`of-${size}`);
+      const { packed } = await log.read(`of-${size}`, { epoch, offset: 0 }, EVERYTHING);
+      return packed?.frames ?? Buffer.alloc(0);
+    };
+    const before = await Promise.all(sizes.map(read));
+    const texts = before.map(String);
+    for (const size of [...sizes, ...sizes.toReversed()]) await read(size);
+    await log.append('acme', events(5, 100, 20_000));
+    expect(before.map(String)).toEqual(texts);
+    for (const [at, text] of texts.entries()) {
+      const numbers = [...text.matchAll(/"n":(\d+)/g)].map(([, n]) => Number(n));
+      expect(numbers).toEqual(range(10 * at, 10 * at + 5));
+    }
+  });
+
   it('is trimmed within a chunk, and idempotency keys with the events that they came with', async () => {
     await reopen({ maxEvents: 100 });
     const keyed = (key: string, count: number) =>

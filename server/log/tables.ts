@@ -6,18 +6,29 @@ export type Table = Database<Buffer, Uint8Array>;
 
 /** The tables of the embedded store, laid out by entry-codec.ts and chunk-codec.ts. */
 export interface Tables {
-  /** The history, in chunks. */
+  /** The history, in chunks. What is read of it is memory that the next read overwrites. */
   readonly entries: Table;
   /** One row a workspace. */
   readonly states: Table;
   readonly idempotency: Table;
 }
 
+/** Values as they lie where the library reads them to, of which it would make a copy otherwise. */
+const UNCOPIED = {
+  encode: (value: Buffer) => value,
+  // The library sets `length` to that of the value; it is not that of the memory.
+  decode: (value: Buffer) => value.subarray(0, value.length),
+};
+
 export function openTables(root: RootDatabase<Buffer, Uint8Array>): Tables {
-  const table = (name: string): Table =>
-    root.openDB<Buffer, Uint8Array>(name, { encoding: 'binary', keyEncoding: 'binary' });
+  const table = (name: string, options = {}): Table =>
+    root.openDB<Buffer, Uint8Array>(name, {
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      ...options,
+    });
   return {
-    entries: table('entries'),
+    entries: table('entries', { encoder: UNCOPIED }),
     states: table('states'),
     idempotency: table('idempotency'),
   };
