@@ -59,4 +59,4 @@ EXPOSE 3000 9464
 # It drains on SIGTERM: give it the time that docs/configuration.md names ("Going down").
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 CMD ["node", "health.js"]
-CMD ["node", "--max-semi-space-size=16", "server/dist/main.js"]
+CMD ["node", "--max-semi-space-size=16", "--initial-old-space-size=96", "server/dist/main.js"]

@@ -52,7 +52,7 @@ export async function onStage<Running extends RunningPeer, Outcome>(
  * Compilers of JavaScript run on the server's core, and are busy for thousands of requests: whatever is measured before they are
  * done is mostly theirs.
  */
-async function warmUp(bench: Bench, server: RunningPeer, load: Load): Promise<void> {
+export async function warmUp(bench: Bench, server: RunningPeer, load: Load): Promise<void> {
   const place = { workspace: 'warm-up' };
   await load.setPublishes([server.publishRequest(place, [eventJson()])]);
   await load.publishCount(bench.scaled(WARM_REQUESTS), 64);

@@ -7,7 +7,7 @@ import { freePort } from '../free-port.js';
 import { Load } from '../load.js';
 import type { RunningSluice } from '../peers/sluice.js';
 import { PinnedProcess } from '../pinned-process.js';
-import { requestsOf, streamsOf } from '../stage.js';
+import { requestsOf, streamsOf, warmUp } from '../stage.js';
 
 const OUTSTANDING = 16;
 
@@ -22,10 +22,11 @@ async function deliveriesOf(
   const { programs, folder } = bench.options;
   const ports = nodes.map(({ port }) => port);
   await using load = new Load(programs.load, folder, ports, LOAD_CORE);
+  await warmUp(bench, first, load);
   await load.setStreams(await requestsOf(first, streamsOf('bench', count)));
   await load.open(count);
   await load.setPublishes([first.publishRequest({ workspace: 'bench' }, [eventJson()])]);
-  const { seconds } = bench;
+  const seconds = 3 * bench.seconds;
   await load.publishOutstanding(OUTSTANDING, { deliveries: count, seconds });
   const before = cpuSecondsOf(nodes);
   const result = await load.publishOutstanding(OUTSTANDING, { deliveries: count, seconds });

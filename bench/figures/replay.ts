@@ -6,86 +6,96 @@ import type { Peer, RunningPeer, StreamRequest } from '../peers/peer.js';
 import { type Measured, onStage, requestsOf, type Stage } from '../stage.js';
 
 interface Replay {
-  readonly clients: number;
+  /** Each of its clients reads all of it. */
+  readonly histories: number;
+  readonly clientsEach: number;
   readonly eventsEach: number;
-  /** Events in one publish, where the server takes several. */
-  readonly batch: number;
+  /** Clients that are on their way at a time. */
+  readonly atOnce: number;
 }
 
 const UNITS = { 'events/s': 'events/s', 'µs of CPU a client': 'µs' };
-const WORKSPACE = 'bench';
+/** Events in one publish, where the server takes several. */
+const BATCH = 100;
+const AT_ONCE = 128;
+/** Replayed before anything is measured, so that the code is warm. */
+const WARM_EVENTS = 500_000;
 
 /** Fills the history of a workspace. */
-async function fill(stage: Stage, workspace: string, { eventsEach, batch }: Replay): Promise<void> {
-  const { server, load } = stage;
+async function fill(
+  { server, load }: Stage,
+  workspace: string,
+  events: number,
+  batch: number,
+): Promise<void> {
   await server.beginHistory(workspace);
-  const events = Array.from({ length: batch }, () => eventJson());
-  await load.setPublishes([server.publishRequest({ workspace }, events)]);
-  await load.publishCount(eventsEach / batch, 1);
-}
-
-function returning(clients: number, workspace = WORKSPACE): StreamRequest[] {
-  return Array.from({ length: clients }, (_, at) => ({
-    workspace,
-    subject: `subscriber-${at}`,
-    replays: true,
-  }));
+  const batched = Array.from({ length: batch }, () => eventJson());
+  await load.setPublishes([server.publishRequest({ workspace }, batched)]);
+  await load.publishCount(events / batch, 1);
 }
 
 async function replay(
   { server, load, measure }: Stage,
-  streams: readonly StreamRequest[],
-  eventsEach: number,
+  workspaces: readonly string[],
+  { clientsEach, eventsEach, atOnce }: Replay,
 ): Promise<Measured> {
+  const streams = workspaces.flatMap((workspace): StreamRequest[] =>
+    Array.from({ length: clientsEach }, (_, at) => ({
+      workspace,
+      subject: `subscriber-${at}`,
+      replays: true,
+    })),
+  );
   await load.setStreams(await requestsOf(server, streams));
-  return measure(() => load.replay(streams.length, eventsEach));
+  const measured = await measure(() => load.replay(streams.length, eventsEach, atOnce));
+  await load.dropStreams();
+  return measured;
 }
 
-/** Has streams of other workspaces replayed, until the code is warm. */
-async function warmUp(stage: Stage, eventsEach: number): Promise<void> {
-  const names = Array.from({ length: 50 }, (_, at) => `warm-${at}`);
-  for (const name of names) await fill(stage, name, { clients: 1, eventsEach, batch: 100 });
-  const streams = names.flatMap((name) => returning(4, name));
-  await replay(stage, streams, eventsEach);
-  await stage.load.dropStreams();
-}
-
-function readingOf({ deliveries, seconds, cpuSeconds }: Measured, clients: number): Reading {
+/** The histories that are measured have not been read before. */
+function subjectOf(bench: Bench, peer: Peer, name: string, what: Replay, batch = BATCH): Subject {
+  const { histories, clientsEach, eventsEach } = what;
+  const clients = histories * clientsEach;
+  const workspaces = Array.from({ length: histories }, (_, at) => `history-${at}`);
+  const warmEvents = bench.scaled(WARM_EVENTS);
   return {
-    'events/s': deliveries / seconds,
-    'µs of CPU a client': (cpuSeconds / clients) * 1e6,
-  };
-}
-
-function subjectOf(bench: Bench, peer: Peer, what: Replay): Subject {
-  return {
-    name: peer.name,
+    name,
     measure: () =>
       onStage<RunningPeer, Reading>(bench, peer, async (stage) => {
-        // The code is warm, and the history has not been read before.
-        await fill(stage, 'warm', what);
-        await fill(stage, WORKSPACE, what);
-        await replay(stage, returning(what.clients, 'warm'), what.eventsEach);
-        await stage.load.dropStreams();
-        const measured = await replay(stage, returning(what.clients), what.eventsEach);
-        return readingOf(measured, what.clients);
+        for (const workspace of ['warm', ...workspaces]) {
+          await fill(stage, workspace, eventsEach, batch);
+        }
+        for (let events = 0; events < warmEvents; events += clientsEach * eventsEach) {
+          await replay(stage, ['warm'], what);
+        }
+        const { deliveries, seconds, cpuSeconds } = await replay(stage, workspaces, what);
+        return {
+          'events/s': deliveries / seconds,
+          'µs of CPU a client': (cpuSeconds / clients) * 1e6,
+        };
       }),
   };
 }
 
 /** Clients that lost their node, and come back all at once. */
 export function returningFigure(bench: Bench): Figure {
-  const clients = bench.scaled(5_000);
-  const sluice = { clients, eventsEach: 100, batch: 100 };
-  const nchan = { ...sluice, batch: 1 };
+  const what: Replay = {
+    histories: 1,
+    clientsEach: bench.scaled(5_000),
+    eventsEach: 100,
+    atOnce: AT_ONCE,
+  };
+  const nchan = bench.nchan(what.eventsEach);
   return {
     name: 'replay-returning',
     title: '5,000 clients that return and replay 100 events each',
-    method: '128 at a time; the opening of the stream is a part of it. Nchan lets everybody in.',
+    method: `${AT_ONCE} at a time; the opening of the stream is a part of it. Nchan lets everybody in.`,
     units: UNITS,
     subjects: [
-      ...[bench.sluice(), ...bench.sluiceOnNode24()].map((peer) => subjectOf(bench, peer, sluice)),
-      subjectOf(bench, bench.nchan(100), nchan),
+      ...[bench.sluice(), ...bench.sluiceOnNode24()].map((peer) =>
+        subjectOf(bench, peer, peer.name, what),
+      ),
+      subjectOf(bench, nchan, nchan.name, what, 1),
     ],
     targets: [
       {
@@ -97,24 +107,27 @@ export function returningFigure(bench: Bench): Figure {
   };
 }
 
-/** One client that missed very much. */
+/** A client that missed very much. */
 export function longReplayFigure(bench: Bench): Figure {
-  const eventsEach = bench.scaled(100_000);
-  const what = { clients: 1, eventsEach, batch: 100 };
+  const what: Replay = {
+    histories: 5,
+    clientsEach: 1,
+    eventsEach: bench.scaled(100_000),
+    atOnce: 1,
+  };
   // By default as many are kept; the one before the first of them is where the client comes back.
-  const settings = { RETENTION_EVENTS: String(2 * eventsEach) };
-  const file = new FilePeer(bench.options.folder, eventsEach);
+  const settings = { RETENTION_EVENTS: String(2 * what.eventsEach) };
+  const file = new FilePeer(bench.options.folder, what.eventsEach);
   return {
     name: 'replay-long',
     title: 'Replay of 100,000 events to one client',
-    method:
-      'Beside it a server of Node that reads a file with the same bytes by a stream and pipes it into the socket. Nchan keeps its history in memory.',
+    method: `${what.histories} times, each of another workspace, one after the other. Beside it a server of Node that reads a file with the same bytes by a stream and pipes it into the socket. Nchan keeps its history in memory.`,
     units: UNITS,
     subjects: [
       ...[bench.sluice(settings), ...bench.sluiceOnNode24(settings)].map((peer) =>
-        subjectOf(bench, peer, what),
+        subjectOf(bench, peer, peer.name, what),
       ),
-      subjectOf(bench, file, { ...what, batch: 1 }),
+      subjectOf(bench, file, file.name, what, 1),
     ],
     targets: [
       {
@@ -129,40 +142,26 @@ export function longReplayFigure(bench: Bench): Figure {
 /** The same history for many, and for one alone. */
 export function sharedReplayFigure(bench: Bench): Figure {
   const eventsEach = 1_000;
-  const clients = bench.scaled(1_000);
-  const LONE = 20;
-  const together: Subject = {
-    name: 'Sluice, 1,000 clients at once',
-    measure: async () =>
-      onStage<RunningPeer, Reading>(bench, bench.sluice(), async (stage) => {
-        await warmUp(stage, eventsEach);
-        await fill(stage, WORKSPACE, { clients, eventsEach, batch: 100 });
-        return readingOf(await replay(stage, returning(clients), eventsEach), clients);
-      }),
+  const together: Replay = {
+    histories: 1,
+    clientsEach: bench.scaled(1_000),
+    eventsEach,
+    atOnce: AT_ONCE,
   };
-  const alone: Subject = {
-    name: 'Sluice, one client',
-    measure: async () =>
-      onStage<RunningPeer, Reading>(bench, bench.sluice(), async (stage) => {
-        await warmUp(stage, eventsEach);
-        // A workspace for each, so that nobody finds what another has read.
-        const names = Array.from({ length: LONE }, (_, at) => `alone-${at}`);
-        for (const name of names) await fill(stage, name, { clients: 1, eventsEach, batch: 100 });
-        const streams = names.flatMap((name) => returning(1, name));
-        return readingOf(await replay(stage, streams, eventsEach), LONE);
-      }),
-  };
+  const alone: Replay = { histories: 50, clientsEach: 1, eventsEach, atOnce: 1 };
+  const ofTogether = subjectOf(bench, bench.sluice(), 'Sluice, 1,000 clients at once', together);
+  const ofOne = subjectOf(bench, bench.sluice(), 'Sluice, one client', alone);
   return {
     name: 'replay-shared',
     title: 'Replay of the same 1,000 events: 1,000 clients at once, and one alone',
-    method: `128 at a time. "One client" is the mean of ${LONE}, each in a workspace of its own.`,
+    method: `${AT_ONCE} at a time. "One client" is the mean of ${alone.histories}, one after the other, each in a workspace of its own.`,
     units: { 'µs of CPU a client': 'µs', 'events/s': 'events/s' },
-    subjects: [together, alone],
+    subjects: [ofTogether, ofOne],
     targets: [
       {
         says: 'processor time for a client at once to that for one alone',
         value: (of) =>
-          of(together.name, 'µs of CPU a client') / of(alone.name, 'µs of CPU a client'),
+          of(ofTogether.name, 'µs of CPU a client') / of(ofOne.name, 'µs of CPU a client'),
         bound: { below: 0.05 },
       },
     ],

@@ -33,6 +33,7 @@ describe('the Dockerfile', () => {
     expect(argumentsOf(last, 'CMD')).toEqual([
       'node',
       '--max-semi-space-size=16',
+      '--initial-old-space-size=96',
       'server/dist/main.js',
     ]);
     expect(argumentsOf(last, 'HEALTHCHECK')).toEqual(['node', 'health.js']);

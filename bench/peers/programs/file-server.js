@@ -13,7 +13,10 @@ const server = createServer((request, response) => {
   }
   response.writeHead(200, { 'Content-Type': 'text/event-stream', Connection: 'close' });
   response.flushHeaders();
-  createReadStream(path).pipe(/** @type {import('node:net').Socket} */ (response.socket));
+  // It stays open behind the file, as a stream does.
+  createReadStream(path).pipe(/** @type {import('node:net').Socket} */ (response.socket), {
+    end: false,
+  });
 });
 server.listen(0, '127.0.0.1', () => {
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
