@@ -12,7 +12,7 @@ export interface LoadResult {
   /** With those that came when the time was over. */
   readonly allDeliveries: number;
   readonly bytes: number;
-  /** Reads in which streams brought something. */
+  /** Reads in which streams brought something, with those that came when the time was over. */
   readonly reads: number;
   readonly opened: number;
   readonly p50Ms: number;
@@ -72,7 +72,7 @@ export class Load implements AsyncDisposable {
     return this.command(`open ${count} ${atOnce}`);
   }
 
-  /** Opens streams of which each gets `events` of history. */
+  /** Opens streams of which each gets `events` of history; so many have not got all of it yet at a time. */
   async replay(count: number, events: number, atOnce = AT_ONCE): Promise<LoadResult> {
     return this.command(`replay ${count} ${atOnce} ${events}`);
   }

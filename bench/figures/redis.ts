@@ -34,8 +34,8 @@ async function deliveriesOf(
   return {
     'deliveries/s': result.deliveries / result.seconds,
     'deliveries per second of CPU': result.allDeliveries / cpuSeconds,
-    'events a write': result.allDeliveries / result.reads,
-    'µs of CPU a write': (cpuSeconds / result.reads) * 1e6,
+    'events a read': result.allDeliveries / result.reads,
+    'µs of CPU a read': (cpuSeconds / result.reads) * 1e6,
   };
 }
 
@@ -85,12 +85,12 @@ export function redisFigure(bench: Bench): Figure {
   return {
     name: 'redis',
     title: 'Two nodes on Redis: 10,000 subscribers of one workspace',
-    method: `${OUTSTANDING} publishers at one node. Both nodes share one core, Redis (append-only file, synced each second) has that of the load; what a node delivers for a second of processor time is compared.`,
+    method: `${OUTSTANDING} publishers at one node. Both nodes share one core, Redis (append-only file, synced each second) has that of the load; what a node delivers for a second of processor time is compared. A read of the load brings what one write has sent, or several.`,
     units: {
       'deliveries per second of CPU': '',
       'deliveries/s': 'deliveries/s',
-      'events a write': '',
-      'µs of CPU a write': 'µs',
+      'events a read': '',
+      'µs of CPU a read': 'µs',
     },
     subjects: [embedded, shared],
     targets: [

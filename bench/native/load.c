@@ -399,12 +399,10 @@ static void open_streams(long count, long at_once, long events_each) {
   uint64_t started = now_ns(), moved = started;
   uint64_t before = UINT64_MAX;
   for (long begun = 0;;) {
-    while (begun < count && opening < at_once) {
-      begin_stream();
-      begun++;
-    }
-    long done = events_each > 0 ? counts.complete + counts.refused : begun - opening;
-    if (begun == count && opening == 0 && done + counts.broken >= count) break;
+    // A replay is under way until its last event.
+    long done = events_each > 0 ? counts.complete + counts.refused + counts.broken : begun - opening;
+    if (begun == count && opening == 0 && done >= count) break;
+    for (; begun < count && begun - done < at_once; begun++) begin_stream();
     // Heartbeats are no progress.
     uint64_t now = now_ns(), progress = counts.deliveries + (uint64_t)counts.opened;
     if (progress != before) {
@@ -455,6 +453,7 @@ static void publish_closed(long outstanding, long ms, long deliveries, long requ
   struct counts within = counts;
   finish();
   within.all_deliveries = counts.all_deliveries;
+  within.reads = counts.reads;
   within.surplus = counts.surplus;
   within.failed = counts.failed;
   within.broken = counts.broken;

@@ -11,7 +11,7 @@ import type { Peer, Place, RunningPeer, StreamRequest } from './peer.js';
 const ENTRY = join(ROOT, 'server/dist/main.js');
 const LISTENS = /^Sluice listens on http:\/\/[^:]+:(\d+)/m;
 /** As `npm start` has them. */
-const FLAGS = ['--max-semi-space-size=16', '--initial-old-space-size=96'];
+export const FLAGS = ['--max-semi-space-size=16', '--initial-old-space-size=96'];
 const EVENT = 'application/cloudevents+json';
 const BATCH = 'application/cloudevents-batch+json';
 

@@ -12,8 +12,8 @@ export interface FoundChunk {
 }
 
 /**
- * The chunks of a workspace, from that on which holds an offset. The frames of each lie in memory that the next one is
- * written to.
+ * The chunks of a workspace, from that on which holds an offset. The frames of each lie in memory that whatever is read of
+ * the store next is written to.
  */
 export function* chunksFrom(table: Table, workspace: string, offset: number): Iterable<FoundChunk> {
   const range = table.getRange({
@@ -34,16 +34,22 @@ export function readExcerpt(
   after: number,
   limit: ReadLimit,
 ): Excerpt {
-  const excerpt = new ExcerptInMaking(after);
-  let { maxEntries, maxBytes } = limit;
+  const ends: number[] = [];
+  const kinds: Part['kinds'][] = [];
+  let bytes = 0;
   for (const found of chunksFrom(table, workspace, after + 1)) {
-    const part = partOf(found, after, { maxEntries, maxBytes }, excerpt.isEmpty);
-    excerpt.add(part);
-    maxEntries -= part.ends.length;
-    maxBytes -= part.frames.length;
-    if (maxEntries <= 0 || maxBytes <= 0 || part.isCut) break;
+    const left = {
+      maxEntries: limit.maxEntries - ends.length,
+      maxBytes: limit.maxBytes - bytes,
+    };
+    const part = partOf(found, after, left, ends.length === 0);
+    gather(part.frames, bytes);
+    for (const end of part.ends) ends.push(bytes + end);
+    kinds.push(part.kinds);
+    bytes += part.frames.length;
+    if (part.isCut || ends.length >= limit.maxEntries || bytes >= limit.maxBytes) break;
   }
-  return excerpt.made();
+  return new ChunkExcerpt({ previous: after, frames: gathered(bytes), ends }, kinds);
 }
 
 /** What a read takes of a chunk. */
@@ -76,46 +82,27 @@ function partOf(
   };
 }
 
-/** Twice what is read at once for a stream. */
-const GATHERED_BYTES = 131_072;
-/** Where reads gather frames: memory outside of the heap that each made for itself would have the collector run all the time. */
-let gathered = Buffer.allocUnsafeSlow(GATHERED_BYTES);
+/** More than is read at once for a stream, and than an event is as a rule. */
+const GATHERING_BYTES = 131_072;
+/** Where a read gathers frames: memory outside of the heap, made anew for each chunk, would have the collector run all the time. */
+let gathering = Buffer.allocUnsafeSlow(GATHERING_BYTES);
 
-/** An excerpt whose frames are being gathered. */
-class ExcerptInMaking {
-  private readonly ends: number[] = [];
-  private readonly kinds: Part['kinds'][] = [];
-  private bytes = 0;
-
-  constructor(private readonly previous: number) {}
-
-  get isEmpty(): boolean {
-    return this.ends.length === 0;
+function gather(frames: Buffer, at: number): void {
+  const end = at + frames.length;
+  if (end > gathering.length) {
+    const larger = Buffer.allocUnsafeSlow(2 * end);
+    larger.set(gathering.subarray(0, at));
+    gathering = larger;
   }
+  gathering.set(frames, at);
+}
 
-  add({ frames, ends, kinds }: Part): void {
-    if (ends.length === 0) return;
-    this.makeRoom(frames.length);
-    gathered.set(frames, this.bytes);
-    for (const end of ends) this.ends.push(this.bytes + end);
-    this.kinds.push(kinds);
-    this.bytes += frames.length;
-  }
-
-  made(): Excerpt {
-    const frames = Buffer.allocUnsafeSlow(this.bytes);
-    frames.set(gathered.subarray(0, this.bytes));
-    if (gathered.length > GATHERED_BYTES) gathered = Buffer.allocUnsafeSlow(GATHERED_BYTES);
-    return new ChunkExcerpt({ previous: this.previous, frames, ends: this.ends }, this.kinds);
-  }
-
-  private makeRoom(more: number): void {
-    const needed = this.bytes + more;
-    if (needed <= gathered.length) return;
-    const larger = Buffer.allocUnsafeSlow(2 * needed);
-    larger.set(gathered.subarray(0, this.bytes));
-    gathered = larger;
-  }
+/** A copy of what was gathered, for good. */
+function gathered(bytes: number): Buffer {
+  const frames = Buffer.allocUnsafeSlow(bytes);
+  frames.set(gathering.subarray(0, bytes));
+  if (gathering.length > GATHERING_BYTES) gathering = Buffer.allocUnsafeSlow(GATHERING_BYTES);
+  return frames;
 }
 
 class ChunkExcerpt implements Excerpt {

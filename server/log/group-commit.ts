@@ -8,7 +8,7 @@ export class GroupCommit<Item> {
 
   /**
    * @param commit writes a group and settles its items; it must not reject. It takes the group when it is about to write it,
-   *   so that all that has come until then is in it; each time it is asked for, the group is the same.
+   *   so that all that has come until then is in it, and in any case before it resolves; asked for again, the group is the same.
    * @param maxWeight of a group; an item that is heavier goes alone.
    */
   constructor(
@@ -16,11 +16,6 @@ export class GroupCommit<Item> {
     private readonly maxWeight: number,
     private readonly weightOf: (item: Item) => number,
   ) {}
-
-  /** How many items wait for the next group. */
-  get length(): number {
-    return this.waiting.length;
-  }
 
   add(item: Item): void {
     this.waiting.push(item);

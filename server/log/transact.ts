@@ -9,12 +9,18 @@ export async function transact(
   root: RootDatabase<Buffer, Uint8Array>,
   work: () => void,
 ): Promise<void> {
+  let hasRun = false;
   // A child transaction, since only that is rolled back when its callback throws.
-  const done = root.childTransaction(work);
+  const done = root.childTransaction(() => {
+    hasRun = true;
+    work();
+  });
   // lmdb rejects promises of its own beside the one it returns; unheard, they would end the process.
   root.committed.then(ignore, ignore);
   try {
     await done;
+    // lmdb would not tell; it is not known to happen.
+    if (!hasRun) throw new Error('the transaction was left out');
   } catch (error) {
     const { commitError } = error as { commitError?: Promise<unknown> };
     if (commitError === undefined) throw error;
