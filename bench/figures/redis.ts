@@ -26,6 +26,7 @@ async function deliveriesOf(
   await load.setStreams(await requestsOf(first, streamsOf('bench', count)));
   await load.open(count);
   await load.setPublishes([first.publishRequest({ workspace: 'bench' }, [eventJson()])]);
+  // An event takes a tenth of a second to reach everybody: a shorter time would hold few rounds of it.
   const seconds = 3 * bench.seconds;
   await load.publishOutstanding(OUTSTANDING, { deliveries: count, seconds });
   const before = cpuSecondsOf(nodes);
